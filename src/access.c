@@ -1,0 +1,210 @@
+/*
+ * access.c: who may do what.
+ *
+ * The answer for the current role is worked out once and kept until the
+ * bindings, the roles or their memberships change.
+ */
+#include "access.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "config.h"
+#include "table.h"
+
+PG_FUNCTION_INFO_V1(dcep_sees);
+PG_FUNCTION_INFO_V1(dcep_sees_institution);
+PG_FUNCTION_INFO_V1(dcep_acts_for);
+PG_FUNCTION_INFO_V1(dcep_caller_sees);
+PG_FUNCTION_INFO_V1(dcep_caller_acts_for);
+
+#define INSTITUTION_MAX 9999
+
+/* What a role may do: the one that was asked for last. */
+static struct
+{
+	Oid role; /* whose answers these are; InvalidOid when they must be worked out anew */
+	uint64 generation;
+	bool owns;
+	bool audits;
+	Bitmapset *institutions; /* in TopMemoryContext */
+} known;
+
+static bool callback_registered = false;
+
+/* Roles or memberships changed. */
+static void
+forget_role(Datum arg pg_attribute_unused(), int cache pg_attribute_unused(), uint32 hash pg_attribute_unused())
+{
+	known.role = InvalidOid;
+}
+
+/* Owner of the journal, which is the owner of the extension. */
+static Oid
+ledger_owner(void)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(dcep_relation_oid("transfer")));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for dcep.transfer");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Institutions that a role is bound to, itself or by membership. */
+static Bitmapset *
+bound_institutions(const DcepConfig *config, Oid role)
+{
+	Bitmapset *set = NULL;
+
+	for (int i = 0; i < config->binding_count; i++)
+	{
+		Oid bound = get_role_oid(NameStr(config->binding[i].role), true);
+
+		if (OidIsValid(bound) && is_member_of_role_nosuper(role, bound))
+			set = bms_add_member(set, config->binding[i].institution);
+	}
+	return set;
+}
+
+/* Is a role a member of a group of that name? */
+static bool
+is_member_of(Oid role, const char *group)
+{
+	Oid oid = get_role_oid(group, true);
+
+	return OidIsValid(oid) && is_member_of_role_nosuper(role, oid);
+}
+
+/* Works out the answers for a role, unless they are known. */
+static void
+know_role(Oid role)
+{
+	const DcepConfig *config = dcep_config();
+	Bitmapset *set;
+	MemoryContext caller;
+
+	if (known.role == role && known.generation == config->generation)
+		return;
+	if (!callback_registered)
+	{
+		CacheRegisterSyscacheCallback(AUTHOID, forget_role, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_role, (Datum) 0);
+		callback_registered = true;
+	}
+	known.role = InvalidOid;
+	set = bound_institutions(config, role);
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	bms_free(known.institutions);
+	known.institutions = bms_copy(set);
+	MemoryContextSwitchTo(caller);
+	known.owns = superuser_arg(role) || has_privs_of_role(role, ledger_owner());
+	known.audits = known.owns || is_member_of(role, "dcep_auditor") || is_member_of(role, "dcep_central_bank");
+	known.generation = config->generation;
+	known.role = role;
+}
+
+/* Is this one of the institutions that the current role is bound to? */
+static bool
+is_bound_to(int institution)
+{
+	return institution >= 0 && institution <= INSTITUTION_MAX && bms_is_member(institution, known.institutions);
+}
+
+/* May the current role act for this institution? */
+bool
+dcep_access_acts_for(int institution)
+{
+	know_role(GetUserId());
+	return known.owns || is_bound_to(institution);
+}
+
+/* May the current role see what belongs to this institution? */
+bool
+dcep_access_sees(int institution)
+{
+	return dcep_access_acts_for(institution);
+}
+
+/* Superuser or owner. */
+bool
+dcep_access_owns(void)
+{
+	know_role(GetUserId());
+	return known.owns;
+}
+
+/* Auditors, the central bank, the owner. */
+bool
+dcep_access_audits(void)
+{
+	know_role(GetUserId());
+	return known.audits;
+}
+
+/* Refuses a role that may not see a wallet, without saying whether there is one. */
+void
+dcep_access_require_wallet(int64 wallet)
+{
+	char digits[DCEP_WALLET_DIGITS + 1];
+
+	if (dcep_access_sees(dcep_wallet_institution(wallet)))
+		return;
+	dcep_wallet_print(wallet, digits);
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for wallet %s", digits),
+					errdetail("The role \"%s\" is not bound to institution %04d.", GetUserNameFromId(GetUserId(), false),
+							  dcep_wallet_institution(wallet)),
+					errhint("A superuser binds it with dcep.grant_institution().")));
+}
+
+/* dcep.sees(wallet_id): for policies. */
+Datum
+dcep_sees(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dcep_access_sees(dcep_wallet_institution(PG_GETARG_INT64(0))));
+}
+
+/* dcep.sees_institution(integer): for policies. */
+Datum
+dcep_sees_institution(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dcep_access_sees(PG_GETARG_INT32(0)));
+}
+
+/*
+ * dcep.caller_sees(wallet_id): for functions that run with their owner's
+ * rights and must still hide from the caller what it may not see.
+ */
+Datum
+dcep_caller_sees(PG_FUNCTION_ARGS)
+{
+	int institution = dcep_wallet_institution(PG_GETARG_INT64(0));
+
+	know_role(GetOuterUserId());
+	PG_RETURN_BOOL(known.owns || is_bound_to(institution));
+}
+
+/* dcep.acts_for(wallet_id): for policies. */
+Datum
+dcep_acts_for(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dcep_access_acts_for(dcep_wallet_institution(PG_GETARG_INT64(0))));
+}
+
+/* dcep.caller_acts_for(institution): the same question for acting. */
+Datum
+dcep_caller_acts_for(PG_FUNCTION_ARGS)
+{
+	know_role(GetOuterUserId());
+	PG_RETURN_BOOL(known.owns || is_bound_to(PG_GETARG_INT32(0)));
+}

@@ -1,0 +1,26 @@
+/*
+ * access.h: who may do what.
+ *
+ * A database role is bound to an institution (dcep.grant_institution).  It may
+ * move the money of that institution's wallets and see what touches them.
+ * Superusers and the extension's owner act for all.  Row-level security and
+ * the payment path ask the same two questions here; neither needs a join, for
+ * a wallet number begins with its institution.
+ */
+#ifndef DCEP_ACCESS_H
+#define DCEP_ACCESS_H
+
+#include "postgres.h"
+
+/* May the current role act for this institution? */
+extern bool dcep_access_acts_for(int institution);
+/* May the current role see what belongs to this institution? */
+extern bool dcep_access_sees(int institution);
+/* Is the current role a superuser or the owner of the extension's tables? */
+extern bool dcep_access_owns(void);
+/* May the current role examine the whole ledger (auditors, the central bank, the owner)? */
+extern bool dcep_access_audits(void);
+/* An error (42501) unless the current role may see this wallet. */
+extern void dcep_access_require_wallet(int64 wallet);
+
+#endif

@@ -1,0 +1,522 @@
+/*
+ * codec.c: the bytes of dcep.
+ *
+ * Whatever is hashed, signed or kept in a coin is written and read here, field
+ * by field and in network order, never as a C struct.  Every encoding is
+ * canonical: a value has one form, and a parser accepts that form only, so that
+ * equal bytes and equal values are the same thing.
+ */
+#include "codec.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define WALLET_MAX INT64_C(9999999999999999)
+#define TOKEN_MIN INT64_C(280000000000000000)
+#define TOKEN_MAX INT64_C(289999999999999999)
+
+/* 4714-11-24 BC, the first instant of a timestamptz; the last one lies beyond what 64 bits of microseconds reach. */
+#define INSTANT_MIN (-INT64_C(210866803200000000))
+
+#define ABSENT_LEN UINT32_C(0xFFFFFFFF)
+#define CONTEXT_TAG_LEN 16
+/* Tag, prev_hash, seq, id, kind, payer, payee, amount and created_at, each field after its length. */
+#define CONTEXT_FIXED_LEN (CONTEXT_TAG_LEN + (4 + DCEP_HASH_LEN) + 6 * (4 + 8) + (4 + 1))
+
+/* Name of a kind of transfer, NULL when the number is none. */
+const char *
+dcep_kind_name(int kind)
+{
+	static const char *const names[DCEP_KIND_COUNT] = {"issue", "transfer", "exchange_in", "exchange_out", "redeem"};
+
+	if (kind < DCEP_KIND_ISSUE || kind > DCEP_KIND_COUNT)
+		return NULL;
+	return names[kind - 1];
+}
+
+/* Writes 2 bytes, returns where the next field goes. */
+uint8_t *
+dcep_put_u16(uint8_t *to, uint16_t value)
+{
+	to[0] = (uint8_t) (value >> 8);
+	to[1] = (uint8_t) value;
+	return to + 2;
+}
+
+/* Writes 4 bytes, returns where the next field goes. */
+uint8_t *
+dcep_put_u32(uint8_t *to, uint32_t value)
+{
+	to[0] = (uint8_t) (value >> 24);
+	to[1] = (uint8_t) (value >> 16);
+	to[2] = (uint8_t) (value >> 8);
+	to[3] = (uint8_t) value;
+	return to + 4;
+}
+
+/* Writes 8 bytes, returns where the next field goes. */
+uint8_t *
+dcep_put_u64(uint8_t *to, uint64_t value)
+{
+	to[0] = (uint8_t) (value >> 56);
+	to[1] = (uint8_t) (value >> 48);
+	to[2] = (uint8_t) (value >> 40);
+	to[3] = (uint8_t) (value >> 32);
+	to[4] = (uint8_t) (value >> 24);
+	to[5] = (uint8_t) (value >> 16);
+	to[6] = (uint8_t) (value >> 8);
+	to[7] = (uint8_t) value;
+	return to + 8;
+}
+
+/* Reads 2 bytes. */
+uint16_t
+dcep_get_u16(const uint8_t *from)
+{
+	return (uint16_t) ((from[0] << 8) | from[1]);
+}
+
+/* Reads 4 bytes. */
+uint32_t
+dcep_get_u32(const uint8_t *from)
+{
+	return ((uint32_t) from[0] << 24) | ((uint32_t) from[1] << 16) | ((uint32_t) from[2] << 8) | from[3];
+}
+
+/* Reads 8 bytes. */
+uint64_t
+dcep_get_u64(const uint8_t *from)
+{
+	return ((uint64_t) dcep_get_u32(from) << 32) | dcep_get_u32(from + 4);
+}
+
+/* Writes bytes as they are, returns where the next field goes. */
+static uint8_t *
+put_bytes(uint8_t *to, const void *from, size_t len)
+{
+	if (len > 0)
+		memcpy(to, from, len);
+	return to + len;
+}
+
+/* Not isdigit(): the locale has no say in what a digit is. */
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Writes the lowest `count` decimal digits and a NUL, whatever the value: it may come from a damaged page. */
+static void
+print_digits(uint64_t value, int count, char *out)
+{
+	out[count] = '\0';
+	for (int i = count - 1; i >= 0; i--)
+	{
+		out[i] = (char) ('0' + value % 10);
+		value /= 10;
+	}
+}
+
+/* Check digit of a 15-digit number: ISO/IEC 7064 MOD 11,10. */
+static int
+wallet_check_digit(int64_t number)
+{
+	int product = 10;
+
+	for (int64_t scale = INT64_C(100000000000000); scale > 0; scale /= 10)
+	{
+		int sum = (product + (int) (number / scale % 10)) % 10;
+
+		if (sum == 0)
+			sum = 10;
+		product = sum * 2 % 11;
+	}
+	return (11 - product) % 10;
+}
+
+/* Wallet number of an institution and a number of its own; both must be in range. */
+int64_t
+dcep_wallet_compose(int institution, int64_t number)
+{
+	int64_t stem = institution * DCEP_WALLET_NUMBERS + number;
+
+	assert(institution >= 1 && institution <= 9999);
+	assert(number >= 0 && number < DCEP_WALLET_NUMBERS);
+	return stem * 10 + wallet_check_digit(stem);
+}
+
+/* Accepts exactly the values of dcep_wallet_compose(). */
+const char *
+dcep_wallet_check(int64_t wallet)
+{
+	if (wallet < 0 || wallet > WALLET_MAX)
+		return "A wallet number has 16 digits.";
+	if (dcep_wallet_institution(wallet) == 0)
+		return "A wallet number begins with an institution code from 0001 to 9999.";
+	if (wallet_check_digit(wallet / 10) != wallet % 10)
+		return "The check digit does not match.";
+	return NULL;
+}
+
+/* Reads 16 digits; between two groups of four there may be one space or hyphen. */
+const char *
+dcep_wallet_parse(const char *text, size_t len, int64_t *wallet)
+{
+	int64_t value = 0;
+	int digits = 0;
+	bool separated = false;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		bool at_gap = digits == 4 || digits == 8 || digits == 12;
+
+		if ((text[i] == ' ' || text[i] == '-') && at_gap && !separated)
+		{
+			separated = true;
+			continue;
+		}
+		if (!is_digit(text[i]))
+			return "Expected 16 digits, with at most one space or hyphen between groups of four.";
+		if (digits == DCEP_WALLET_DIGITS)
+			return "A wallet number has 16 digits.";
+		value = value * 10 + (text[i] - '0');
+		digits++;
+		separated = false;
+	}
+	if (digits != DCEP_WALLET_DIGITS)
+		return "A wallet number has 16 digits.";
+	*wallet = value;
+	return dcep_wallet_check(value);
+}
+
+/* Writes 16 digits and a NUL. */
+void
+dcep_wallet_print(int64_t wallet, char out[DCEP_WALLET_DIGITS + 1])
+{
+	print_digits((uint64_t) wallet, DCEP_WALLET_DIGITS, out);
+}
+
+/* Accepts 18-digit numbers that begin with 28. */
+const char *
+dcep_token_check(int64_t token)
+{
+	if (token < TOKEN_MIN || token > TOKEN_MAX)
+		return "A payment token has 18 digits and begins with 28.";
+	return NULL;
+}
+
+/* Reads 18 digits and nothing else; the answer never repeats one of them. */
+const char *
+dcep_token_parse(const char *text, size_t len, int64_t *token)
+{
+	int64_t value = 0;
+
+	if (len != DCEP_TOKEN_DIGITS)
+		return "A payment token has 18 digits and begins with 28.";
+	for (size_t i = 0; i < len; i++)
+	{
+		if (!is_digit(text[i]))
+			return "A payment token consists of digits only.";
+		value = value * 10 + (text[i] - '0');
+	}
+	*token = value;
+	return dcep_token_check(value);
+}
+
+/* Writes 18 digits and a NUL. */
+void
+dcep_token_print(int64_t token, char out[DCEP_TOKEN_DIGITS + 1])
+{
+	print_digits((uint64_t) token, DCEP_TOKEN_DIGITS, out);
+}
+
+/* Writes bytes 0..59 of a coin, the part that its hash covers. */
+void
+dcep_coin_put_body(const DcepCoin *coin, uint8_t out[DCEP_COIN_BODY_LEN])
+{
+	uint8_t *at = out;
+
+	*at++ = DCEP_COIN_VERSION;
+	*at++ = coin->suite;
+	at = dcep_put_u16(at, coin->issuer);
+	at = dcep_put_u32(at, coin->key_number);
+	at = put_bytes(at, coin->currency, DCEP_CURRENCY_LEN);
+	*at++ = coin->exponent;
+	at = dcep_put_u64(at, (uint64_t) coin->id);
+	at = dcep_put_u64(at, (uint64_t) coin->amount);
+	at = dcep_put_u64(at, (uint64_t) coin->owner);
+	at = dcep_put_u64(at, (uint64_t) coin->minted_at);
+	at = put_bytes(at, coin->blinding, DCEP_BLINDING_LEN);
+	assert(at == out + DCEP_COIN_BODY_LEN);
+}
+
+/* Reads what dcep_coin_put_body() wrote; the version byte is the caller's. */
+static void
+get_coin_body(const uint8_t *bytes, DcepCoin *coin)
+{
+	coin->suite = bytes[1];
+	coin->issuer = dcep_get_u16(bytes + 2);
+	coin->key_number = dcep_get_u32(bytes + 4);
+	memcpy(coin->currency, bytes + 8, DCEP_CURRENCY_LEN);
+	coin->exponent = bytes[11];
+	coin->id = (int64_t) dcep_get_u64(bytes + 12);
+	coin->amount = (int64_t) dcep_get_u64(bytes + 20);
+	coin->owner = (int64_t) dcep_get_u64(bytes + 28);
+	coin->minted_at = (int64_t) dcep_get_u64(bytes + 36);
+	memcpy(coin->blinding, bytes + 44, DCEP_BLINDING_LEN);
+}
+
+/* Three capital letters. */
+static bool
+is_currency(const char *currency)
+{
+	for (int i = 0; i < DCEP_CURRENCY_LEN; i++)
+	{
+		if (currency[i] < 'A' || currency[i] > 'Z')
+			return false;
+	}
+	return true;
+}
+
+/* Who signed, with which key, in which unit. */
+static const char *
+check_coin_origin(const DcepCoin *coin)
+{
+	if (coin->suite < DCEP_SUITE_ED25519 || coin->suite > DCEP_SUITE_P256)
+		return "The signature suite is unknown.";
+	if (coin->issuer < 1 || coin->issuer > 9999)
+		return "The issuer is not an institution code from 1 to 9999.";
+	if (coin->key_number < 1 || coin->key_number > INT32_MAX)
+		return "The key number is not from 1 to 2147483647.";
+	if (!is_currency(coin->currency))
+		return "The currency is not three capital letters.";
+	if (coin->exponent > 18)
+		return "The currency exponent is above 18.";
+	return NULL;
+}
+
+/* Which coin, of what value, whose, since when. */
+static const char *
+check_coin_content(const DcepCoin *coin)
+{
+	/* The transfer's id is half of the coin's, so that two is the first. */
+	if (coin->id < 2)
+		return "The coin id is not twice a transfer id from 1 to 2^62 - 1, or one more.";
+	if (coin->amount < 1)
+		return "The amount is not from 1 to 2^63 - 1.";
+	if (dcep_wallet_check(coin->owner) != NULL)
+		return "The owner is not a wallet number.";
+	if (coin->minted_at < INSTANT_MIN)
+		return "The minting time lies before the year 4714 BC.";
+	return NULL;
+}
+
+/* Number of hashes between a leaf and the root of a tree; the leaf must be in the tree. */
+int
+dcep_path_length(uint32_t index, uint32_t size)
+{
+	uint32_t last = size - 1;
+	int len = 0;
+
+	assert(index < size);
+	/* Below the level where leaf and last leaf meet, every node has a sibling. */
+	while (index != last)
+	{
+		len++;
+		index >>= 1;
+		last >>= 1;
+	}
+	/* Above it, the node is its level's last: it is promoted, unless it is a right child. */
+	for (; index > 0; index >>= 1)
+		len += (int) (index & 1);
+	return len;
+}
+
+/* Writes a signed coin, returns its length. */
+size_t
+dcep_signed_coin_put(const DcepSignedCoin *coin, uint8_t *out)
+{
+	uint8_t *at = out + DCEP_COIN_BODY_LEN;
+
+	assert(coin->path_len == dcep_path_length(coin->batch_index, coin->batch_size));
+	dcep_coin_put_body(&coin->coin, out);
+	at = put_bytes(at, coin->sibling_hash, DCEP_HASH_LEN);
+	at = put_bytes(at, coin->context_hash, DCEP_HASH_LEN);
+	at = dcep_put_u32(at, coin->batch_index);
+	at = dcep_put_u32(at, coin->batch_size);
+	at = put_bytes(at, coin->path, (size_t) coin->path_len * DCEP_HASH_LEN);
+	at = put_bytes(at, coin->signature, DCEP_SIGNATURE_LEN);
+	return (size_t) (at - out);
+}
+
+/* Reads everything behind the body, once the length is known to cover the head. */
+static const char *
+get_coin_opening(const uint8_t *bytes, size_t len, DcepSignedCoin *coin)
+{
+	size_t path_bytes;
+
+	memcpy(coin->sibling_hash, bytes + 60, DCEP_HASH_LEN);
+	memcpy(coin->context_hash, bytes + 92, DCEP_HASH_LEN);
+	coin->batch_index = dcep_get_u32(bytes + 124);
+	coin->batch_size = dcep_get_u32(bytes + 128);
+	if (coin->batch_index >= coin->batch_size)
+		return "The batch index is not below the batch size.";
+
+	coin->path_len = dcep_path_length(coin->batch_index, coin->batch_size);
+	assert(coin->path_len <= DCEP_COIN_PATH_MAX);
+	path_bytes = (size_t) coin->path_len * DCEP_HASH_LEN;
+	if (len != DCEP_COIN_MIN_LEN + path_bytes)
+		return "The length does not match the coin's place in its batch.";
+	memcpy(coin->path, bytes + DCEP_COIN_HEAD_LEN, path_bytes);
+	memcpy(coin->signature, bytes + DCEP_COIN_HEAD_LEN + path_bytes, DCEP_SIGNATURE_LEN);
+	return NULL;
+}
+
+/* Reads a signed coin and checks all that can be checked without a key. */
+const char *
+dcep_signed_coin_get(const uint8_t *bytes, size_t len, DcepSignedCoin *coin)
+{
+	const char *problem;
+
+	if (len < DCEP_COIN_MIN_LEN)
+		return "A signed coin has at least 196 bytes.";
+	if (bytes[0] != DCEP_COIN_VERSION)
+		return "The version is unknown.";
+	get_coin_body(bytes, &coin->coin);
+	problem = check_coin_origin(&coin->coin);
+	if (problem == NULL)
+		problem = check_coin_content(&coin->coin);
+	if (problem == NULL)
+		problem = get_coin_opening(bytes, len, coin);
+	return problem;
+}
+
+/* Number of characters that stand for `len` bytes. */
+size_t
+dcep_base64url_length(size_t len)
+{
+	return len / 3 * 4 + (len % 3 == 0 ? 0 : len % 3 + 1);
+}
+
+/* Writes dcep_base64url_length() characters without a NUL, returns their number. */
+size_t
+dcep_base64url_put(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint32_t bits = 0;
+	int held = 0;
+	char *at = out;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		bits = (bits << 8) | bytes[i];
+		for (held += 8; held >= 6; held -= 6)
+			*at++ = alphabet[(bits >> (held - 6)) & 63];
+	}
+	if (held > 0)
+		*at++ = alphabet[(bits << (6 - held)) & 63];
+	return (size_t) (at - out);
+}
+
+/* Value of a base64url character, -1 when it is none. */
+static int
+base64url_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (is_digit(c))
+		return c - '0' + 52;
+	if (c == '-')
+		return 62;
+	return c == '_' ? 63 : -1;
+}
+
+/* Reads canonical base64url: the only text that dcep_base64url_put() writes for those bytes. */
+const char *
+dcep_base64url_get(const char *text, size_t len, uint8_t *out, size_t *out_len)
+{
+	uint32_t bits = 0;
+	int held = 0;
+	uint8_t *at = out;
+
+	if (len % 4 == 1)
+		return "The base64url text is cut off.";
+	for (size_t i = 0; i < len; i++)
+	{
+		int value = base64url_value(text[i]);
+
+		if (value < 0)
+			return "A character is not of the base64url alphabet.";
+		bits = (bits << 6) | (uint32_t) value;
+		held += 6;
+		if (held >= 8)
+		{
+			held -= 8;
+			*at++ = (uint8_t) (bits >> held);
+		}
+	}
+	if ((bits & ((UINT32_C(1) << held) - 1)) != 0)
+		return "The unused bits of the last base64url character are not zero.";
+	*out_len = (size_t) (at - out);
+	return NULL;
+}
+
+/* Number of bytes that dcep_context_put() writes. */
+size_t
+dcep_context_length(const DcepContext *context)
+{
+	return CONTEXT_FIXED_LEN + 3 * 4 + (context->key.data == NULL ? 0 : context->key.len) +
+		   (size_t) context->input_count * 8 + (context->memo.data == NULL ? 0 : context->memo.len);
+}
+
+/* Writes a number after its length. */
+static uint8_t *
+put_field_u64(uint8_t *to, int64_t value)
+{
+	return dcep_put_u64(dcep_put_u32(to, 8), (uint64_t) value);
+}
+
+/* Writes a text after its length; an absent text is a length that none can have. */
+static uint8_t *
+put_field_text(uint8_t *to, DcepText text)
+{
+	if (text.data == NULL)
+		return dcep_put_u32(to, ABSENT_LEN);
+	assert(text.len != ABSENT_LEN);
+	return put_bytes(dcep_put_u32(to, text.len), text.data, text.len);
+}
+
+/* Writes the consumed coin ids after the length of them all. */
+static uint8_t *
+put_field_inputs(uint8_t *to, const int64_t *inputs, uint32_t count)
+{
+	assert(count < ABSENT_LEN / 8);
+	to = dcep_put_u32(to, count * 8);
+	for (uint32_t i = 0; i < count; i++)
+		to = dcep_put_u64(to, (uint64_t) inputs[i]);
+	return to;
+}
+
+/* Writes exactly dcep_context_length() bytes. */
+void
+dcep_context_put(const DcepContext *context, uint8_t *out)
+{
+	uint8_t *at = put_bytes(out, "dcep context v1", CONTEXT_TAG_LEN);
+
+	at = put_bytes(dcep_put_u32(at, DCEP_HASH_LEN), context->prev_hash, DCEP_HASH_LEN);
+	at = put_field_u64(at, context->seq);
+	at = put_field_u64(at, context->id);
+	at = dcep_put_u32(at, 1);
+	*at++ = (uint8_t) context->kind;
+	at = put_field_u64(at, context->payer);
+	at = put_field_u64(at, context->payee);
+	at = put_field_u64(at, context->amount);
+	at = put_field_u64(at, context->created_at);
+	at = put_field_text(at, context->key);
+	at = put_field_inputs(at, context->inputs, context->input_count);
+	at = put_field_text(at, context->memo);
+	assert(at == out + dcep_context_length(context));
+}

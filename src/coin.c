@@ -1,0 +1,316 @@
+/*
+ * coin.c: coins as their holders see them: signed, and alive or not.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#include "access.h"
+#include "errcodes.h"
+#include "journal.h"
+#include "keyring.h"
+#include "rules.h"
+#include "types.h"
+
+PG_FUNCTION_INFO_V1(dcep_coins);
+PG_FUNCTION_INFO_V1(dcep_balance);
+PG_FUNCTION_INFO_V1(dcep_available);
+PG_FUNCTION_INFO_V1(dcep_verify_coin);
+PG_FUNCTION_INFO_V1(dcep_check_coin);
+PG_FUNCTION_INFO_V1(dcep_coin_state);
+
+/* Columns of dcep.coin and dcep.wallet that are read here. */
+enum
+{
+	COIN_AMOUNT = 2,
+	COIN_ID = 3,
+	WALLET_FLAGS = 4
+};
+
+/* --- a wallet's coins -------------------------------------------------------- */
+
+/* Finds a wallet; an error where the caller may not see it or it does not exist. Returns its flags. */
+static int
+require_wallet(int64 wallet)
+{
+	DcepTable *table;
+	ScanKeyData key;
+	bool found;
+	int flags = 0;
+
+	dcep_access_require_wallet(wallet);
+	table = dcep_table_open("wallet", NULL);
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
+	found = dcep_table_find(table, "wallet_pkey", GetActiveSnapshot(), &key, 1);
+	if (found)
+		flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
+	dcep_table_close(table);
+	if (!found)
+	{
+		char digits[DCEP_WALLET_DIGITS + 1];
+
+		dcep_wallet_print(wallet, digits);
+		ereport(ERROR, (errcode(ERRCODE_DCEP_NO_SUCH_WALLET), errmsg("wallet does not exist"),
+						errdetail("Wallet %s.", digits)));
+	}
+	return flags;
+}
+
+/* Begins a scan of a wallet's live coins, the smallest first. */
+static DcepScan
+scan_coins(DcepTable *table, int64 wallet)
+{
+	ScanKeyData key;
+
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
+	return dcep_scan_begin(table, "coin_pkey", GetActiveSnapshot(), &key, 1);
+}
+
+/* Sum of a wallet's live coins. */
+static int64
+sum_coins(int64 wallet)
+{
+	DcepTable *table = dcep_table_open("coin", NULL);
+	DcepScan scan = scan_coins(table, wallet);
+	int64 sum = 0;
+
+	while (dcep_scan_next(&scan, ForwardScanDirection))
+	{
+		CHECK_FOR_INTERRUPTS();
+		sum += DatumGetInt64(dcep_column(table, COIN_AMOUNT));
+	}
+	dcep_scan_end(&scan);
+	dcep_table_close(table);
+	return sum;
+}
+
+/* dcep.balance(wallet) → bigint */
+Datum
+dcep_balance(PG_FUNCTION_ARGS)
+{
+	int64 wallet = PG_GETARG_WALLET_ID(0);
+
+	require_wallet(wallet);
+	PG_RETURN_INT64(sum_coins(wallet));
+}
+
+/* dcep.available(wallet) → bigint: nothing, while the wallet may not pay */
+Datum
+dcep_available(PG_FUNCTION_ARGS)
+{
+	int64 wallet = PG_GETARG_WALLET_ID(0);
+	int flags = require_wallet(wallet);
+
+	PG_RETURN_INT64((flags & DCEP_FLAG_NO_DEBIT) ? 0 : sum_coins(wallet));
+}
+
+/* --- signed coins ------------------------------------------------------------ */
+
+/* Puts the signed coin of a transfer together. */
+static Datum
+make_signed_coin(const DcepTransfer *transfer, const DcepOpening *opening, int which)
+{
+	DcepSignedCoin coin;
+	uint8 bytes[DCEP_COIN_MAX_LEN];
+
+	dcep_opening_coin(opening, which, transfer->signature, &coin);
+	return dcep_signed_coin_datum(bytes, dcep_signed_coin_put(&coin, bytes));
+}
+
+/* The signed coin of an id, verified; an error where it is none. */
+static Datum
+load_signed_coin(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id)
+{
+	DcepTransfer transfer;
+	DcepOpening opening;
+	DcepRefusal refusal;
+
+	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
+		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
+						errdetail("Coin " INT64_FORMAT " was minted by no transfer.", id)));
+	if (!dcep_transfer_verify(config, &transfer, &opening, &refusal))
+		dcep_refusal_raise(&refusal);
+	if (opening.coin[id & 1].amount == 0)
+		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
+						errdetail("Coin " INT64_FORMAT " was not minted by its transfer.", id)));
+	return make_signed_coin(&transfer, &opening, (int) (id & 1));
+}
+
+/* dcep.coins(wallet) → setof signed_coin */
+Datum
+dcep_coins(PG_FUNCTION_ARGS)
+{
+	const DcepConfig *config = dcep_config_required();
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64 wallet = PG_GETARG_WALLET_ID(0);
+	DcepTable *journal;
+	DcepTable *table;
+	DcepScan scan;
+	MemoryContext scratch;
+
+	require_wallet(wallet);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	journal = dcep_table_open("transfer", NULL);
+	table = dcep_table_open("coin", NULL);
+	scan = scan_coins(table, wallet);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep coins", ALLOCSET_DEFAULT_SIZES);
+	while (dcep_scan_next(&scan, ForwardScanDirection))
+	{
+		int64 id = DatumGetInt64(dcep_column(table, COIN_ID));
+		MemoryContext caller = MemoryContextSwitchTo(scratch);
+		Datum coin;
+		bool is_null = false;
+
+		CHECK_FOR_INTERRUPTS();
+		coin = load_signed_coin(config, journal, GetActiveSnapshot(), id);
+		MemoryContextSwitchTo(caller);
+		tuplestore_putvalues(result->setResult, result->setDesc, &coin, &is_null);
+		MemoryContextReset(scratch);
+	}
+	dcep_scan_end(&scan);
+	dcep_table_close(table);
+	dcep_table_close(journal);
+	return (Datum) 0;
+}
+
+/* Does the signature of a presented coin hold? LG102, LG103 where its key cannot be trusted. */
+static bool
+is_signed(const DcepConfig *config, const DcepSignedCoin *coin, DcepRefusal *refusal)
+{
+	DcepKeyPair *pair;
+	uint8 root[DCEP_HASH_LEN];
+
+	if (!dcep_keyring_verifier(config, coin->coin.issuer, (int) coin->coin.key_number,
+							   dcep_pg_time(coin->coin.minted_at), &pair, refusal))
+		return false;
+	refusal->sqlstate = ERRCODE_DCEP_SIGNATURE_INVALID;
+	if (dcep_key_suite(pair) != coin->coin.suite)
+		return false;
+	if (!dcep_signed_coin_root(coin, root))
+		dcep_crypto_raise("hash a coin");
+	return dcep_keyring_verify_root(pair, root, coin->signature) == DCEP_SIGNATURE_VALID;
+}
+
+/* dcep.verify(signed_coin) → boolean: the signature alone */
+Datum
+dcep_verify_coin(PG_FUNCTION_ARGS)
+{
+	DcepSignedCoin coin;
+	DcepRefusal refusal = {0};
+
+	dcep_signed_coin_from_datum(PG_GETARG_DATUM(0), &coin);
+	if (is_signed(dcep_config_required(), &coin, &refusal))
+		PG_RETURN_BOOL(true);
+	if (refusal.sqlstate != ERRCODE_DCEP_SIGNATURE_INVALID)
+		dcep_refusal_raise(&refusal);
+	PG_RETURN_BOOL(false);
+}
+
+/* Is a coin of this ledger's currency? */
+static bool
+is_of_ledger(const DcepConfig *config, const DcepSignedCoin *coin)
+{
+	return memcmp(coin->coin.currency, config->currency, DCEP_CURRENCY_LEN) == 0 &&
+		   coin->coin.exponent == config->exponent;
+}
+
+/* dcep.check(signed_coin) → the coin itself, or an error that says what is wrong with it */
+Datum
+dcep_check_coin(PG_FUNCTION_ARGS)
+{
+	const DcepConfig *config = dcep_config_required();
+	DcepSignedCoin coin;
+	DcepRefusal refusal = {0};
+
+	dcep_signed_coin_from_datum(PG_GETARG_DATUM(0), &coin);
+	if (!is_of_ledger(config, &coin))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("coin is of another currency"),
+						errdetail("The coin is of %.3s with %d decimal digits, the ledger of %.3s with %d.",
+								  coin.coin.currency, coin.coin.exponent, config->currency, config->exponent)));
+	if (!is_signed(config, &coin, &refusal))
+	{
+		if (refusal.sqlstate != ERRCODE_DCEP_SIGNATURE_INVALID)
+			dcep_refusal_raise(&refusal);
+		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
+						errdetail("The coin's bytes are not what institution %04d signed with key %u.",
+								  coin.coin.issuer, coin.coin.key_number)));
+	}
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/* --- the state of a presented coin ------------------------------------------- */
+
+/* Is there a transfer that minted exactly this coin? */
+static bool
+is_minted(const DcepConfig *config, const DcepSignedCoin *coin, Snapshot snapshot)
+{
+	DcepTable *journal = dcep_table_open("transfer", NULL);
+	DcepTransfer transfer;
+	uint8 hash[DCEP_HASH_LEN];
+	bool found = dcep_transfer_find(config, journal, snapshot, coin->coin.id >> 1, &transfer);
+
+	if (!dcep_signed_coin_transfer_hash(coin, hash))
+		dcep_crypto_raise("hash a coin");
+	dcep_table_close(journal);
+	return found && memcmp(hash, transfer.hash, DCEP_HASH_LEN) == 0;
+}
+
+/* Is the coin live? */
+static bool
+is_live(const DcepCoin *coin, Snapshot snapshot)
+{
+	DcepTable *table = dcep_table_open("coin", NULL);
+	ScanKeyData keys[3];
+	bool found;
+
+	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
+	dcep_key_init(&keys[1], 2, F_INT8EQ, InvalidOid, Int64GetDatum(coin->amount));
+	dcep_key_init(&keys[2], 3, F_INT8EQ, InvalidOid, Int64GetDatum(coin->id));
+	found = dcep_table_find(table, "coin_pkey", snapshot, keys, 3);
+	dcep_table_close(table);
+	return found;
+}
+
+/* May the coin's owner not pay? */
+static bool
+is_frozen(const DcepCoin *coin, Snapshot snapshot)
+{
+	DcepTable *table = dcep_table_open("wallet", NULL);
+	ScanKeyData key;
+	bool frozen;
+
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
+	frozen = dcep_table_find(table, "wallet_pkey", snapshot, &key, 1) &&
+			 (DatumGetInt32(dcep_column(table, WALLET_FLAGS)) & DCEP_FLAG_NO_DEBIT);
+	dcep_table_close(table);
+	return frozen;
+}
+
+/* dcep.coin_state(signed_coin) → live, spent, frozen, unknown or forged */
+Datum
+dcep_coin_state(PG_FUNCTION_ARGS)
+{
+	const DcepConfig *config = dcep_config_required();
+	Snapshot snapshot = GetActiveSnapshot();
+	DcepSignedCoin coin;
+	DcepRefusal refusal = {0};
+	const char *state;
+
+	dcep_signed_coin_from_datum(PG_GETARG_DATUM(0), &coin);
+	if (!is_of_ledger(config, &coin))
+		state = "unknown";
+	else if (!is_signed(config, &coin, &refusal))
+		state = "forged";
+	else if (!is_minted(config, &coin, snapshot))
+		state = "unknown";
+	else if (!is_live(&coin.coin, snapshot))
+		state = "spent";
+	else
+		state = is_frozen(&coin.coin, snapshot) ? "frozen" : "live";
+	PG_RETURN_TEXT_P(cstring_to_text(state));
+}

@@ -1,0 +1,96 @@
+/*
+ * compat.h: what differs between PostgreSQL 15 and 18, and the only file that asks which it is.
+ */
+#ifndef DCEP_COMPAT_H
+#define DCEP_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "dcep needs PostgreSQL 15 or newer"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#include "varatt.h"
+#endif
+
+/*
+ * Input functions report bad input through dcep_errsave(), which returns where
+ * the caller of the function asked for soft errors (16 and newer) and else does
+ * not.  DCEP_ESCONTEXT is what that caller passed.
+ */
+#if PG_VERSION_NUM >= 160000
+#define DCEP_ESCONTEXT(fcinfo) ((fcinfo)->context)
+#define dcep_errsave(escontext, ...) errsave(escontext, __VA_ARGS__)
+#else
+#define DCEP_ESCONTEXT(fcinfo) NULL
+#define dcep_errsave(escontext, ...) \
+	do \
+	{ \
+		(void) (escontext); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
+#endif
+
+/* Begins an index scan; 18 wants to know where to count. */
+static inline IndexScanDesc
+dcep_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int key_count)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, key_count, 0);
+#else
+	return index_beginscan(heap, index, snapshot, key_count, 0);
+#endif
+}
+
+/* Which indexes of a row need new entries after an update. */
+typedef enum DcepIndexes
+{
+	DCEP_INDEXES_NONE,
+	DCEP_INDEXES_SUMMARIZING, /* 16 tells these apart */
+	DCEP_INDEXES_ALL
+} DcepIndexes;
+
+/* Enters a row into its indexes. */
+static inline List *
+dcep_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate, bool is_update, DcepIndexes which)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(result, slot, estate, is_update, false, NULL, NIL, which == DCEP_INDEXES_SUMMARIZING);
+#else
+	(void) which;
+	return ExecInsertIndexTuples(result, slot, estate, is_update, false, NULL, NIL);
+#endif
+}
+
+/* Updates a row and says which of its indexes need new entries. */
+static inline TM_Result
+dcep_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid, TM_FailureData *failure,
+				  LockTupleMode *mode, DcepIndexes *which)
+{
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes = TU_None;
+	TM_Result result =
+		table_tuple_update(rel, tid, slot, cid, InvalidSnapshot, InvalidSnapshot, true, failure, mode, &indexes);
+
+	*which = indexes == TU_None		   ? DCEP_INDEXES_NONE
+			 : indexes == TU_Summarizing ? DCEP_INDEXES_SUMMARIZING
+										 : DCEP_INDEXES_ALL;
+#else
+	bool indexes = false;
+	TM_Result result =
+		table_tuple_update(rel, tid, slot, cid, InvalidSnapshot, InvalidSnapshot, true, failure, mode, &indexes);
+
+	*which = indexes ? DCEP_INDEXES_ALL : DCEP_INDEXES_NONE;
+#endif
+	return result;
+}
+
+#endif

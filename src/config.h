@@ -1,0 +1,96 @@
+/*
+ * config.h: what the ledger is set up with, kept ready in each backend.
+ *
+ * The small tables that a payment must consult (ledger, institution,
+ * signing_key, wallet_class, institution_role) change rarely.  They are read
+ * once, and read again after anybody has changed them: a trigger on each sends
+ * an invalidation with the change, so that a backend sees it at the latest
+ * with its next statement.
+ */
+#ifndef DCEP_CONFIG_H
+#define DCEP_CONFIG_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/date.h"
+
+#include "codec.h"
+
+#define DCEP_CENTRAL_BANK 1 /* its code is always 0001 */
+#define DCEP_CLASS_VAULT 0	/* an institution's own wallets */
+#define DCEP_NO_LIMIT PG_INT64_MAX
+
+typedef struct DcepInstitution
+{
+	int code;
+	bool is_operator;
+	bool is_active;
+	int64 vault; /* 0 where there is none */
+} DcepInstitution;
+
+typedef struct DcepSigningKey
+{
+	int institution;
+	int number;
+	int suite;
+	TimestampTz valid_from;
+	TimestampTz valid_until; /* validity or revocation, whichever ends first */
+	int public_len;
+	uint8 public_key[65];
+} DcepSigningKey;
+
+/* Limits of a class from a day on; DCEP_NO_LIMIT where there is none. */
+typedef struct DcepClass
+{
+	int class;
+	DateADT valid_from;
+	int64 max_balance;
+	int64 max_payment;
+	int64 max_day;
+	int64 max_year;
+} DcepClass;
+
+typedef struct DcepBinding
+{
+	NameData role;
+	int institution;
+} DcepBinding;
+
+typedef struct DcepConfig
+{
+	bool exists; /* false before create_ledger(): nothing else is set */
+	char currency[DCEP_CURRENCY_LEN];
+	int exponent;
+	pg_tz *timezone;
+	Oid kind_oid[DCEP_KIND_COUNT + 1]; /* enum values by DcepKind */
+	int institution_count;
+	DcepInstitution *institution;
+	int key_count;
+	DcepSigningKey *key;
+	int class_count;
+	DcepClass *class;
+	int binding_count;
+	DcepBinding *binding;
+	uint64 generation; /* changes with every reading */
+} DcepConfig;
+
+/* The configuration as it is now. The pointer is good until the end of the transaction. */
+extern const DcepConfig *dcep_config(void);
+/* The same, and an error where no ledger has been created. */
+extern const DcepConfig *dcep_config_required(void);
+
+/* NULL where there is none. */
+extern const DcepInstitution *dcep_config_institution(const DcepConfig *config, int code);
+extern const DcepSigningKey *dcep_config_key(const DcepConfig *config, int institution, int number);
+/* Limits of a class on a day; an error where the class has none for that day. */
+extern const DcepClass *dcep_config_class(const DcepConfig *config, int class, DateADT day);
+
+/* The day of a time in the ledger's time zone, and the year of a day. */
+extern DateADT dcep_config_day(const DcepConfig *config, TimestampTz at);
+extern int dcep_config_year(DateADT day);
+
+/* The kind of an enum value. */
+extern int dcep_config_kind(const DcepConfig *config, Oid value);
+
+#endif

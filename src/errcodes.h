@@ -1,0 +1,34 @@
+/*
+ * errcodes.h: SQLSTATEs of class LG, which the SQL standard leaves to implementations.
+ * docs/errors.md explains each to a user; where several apply, the order here decides.
+ */
+#ifndef DCEP_ERRCODES_H
+#define DCEP_ERRCODES_H
+
+#include "postgres.h"
+
+#include "utils/elog.h"
+
+#define DCEP_SQLSTATE(a, b, c) MAKE_SQLSTATE('L', 'G', a, b, c)
+
+#define ERRCODE_DCEP_NO_SUCH_WALLET DCEP_SQLSTATE('3', '0', '5')
+#define ERRCODE_DCEP_WALLET_CLOSED DCEP_SQLSTATE('3', '0', '6')
+#define ERRCODE_DCEP_AMOUNT_NOT_POSITIVE DCEP_SQLSTATE('3', '0', '4')
+#define ERRCODE_DCEP_PAYER_IS_PAYEE DCEP_SQLSTATE('3', '0', '3')
+#define ERRCODE_DCEP_KEY_REUSED DCEP_SQLSTATE('3', '0', '2')
+#define ERRCODE_DCEP_PAYER_BLOCKED DCEP_SQLSTATE('2', '0', '1')
+#define ERRCODE_DCEP_PAYEE_BLOCKED DCEP_SQLSTATE('2', '0', '2')
+#define ERRCODE_DCEP_OVER_PAYMENT_LIMIT DCEP_SQLSTATE('2', '0', '3')
+#define ERRCODE_DCEP_OVER_DAILY_LIMIT DCEP_SQLSTATE('2', '0', '4')
+#define ERRCODE_DCEP_OVER_ANNUAL_LIMIT DCEP_SQLSTATE('2', '0', '5')
+#define ERRCODE_DCEP_OVER_BALANCE_CAP DCEP_SQLSTATE('2', '0', '6')
+#define ERRCODE_DCEP_INSUFFICIENT_FUNDS DCEP_SQLSTATE('3', '0', '1')
+#define ERRCODE_DCEP_RESERVE_TOO_SMALL DCEP_SQLSTATE('3', '1', '0')
+#define ERRCODE_DCEP_SIGNATURE_INVALID DCEP_SQLSTATE('1', '0', '1')
+#define ERRCODE_DCEP_KEY_UNKNOWN DCEP_SQLSTATE('1', '0', '2')
+#define ERRCODE_DCEP_KEY_REVOKED DCEP_SQLSTATE('1', '0', '3')
+#define ERRCODE_DCEP_APPEND_ONLY DCEP_SQLSTATE('4', '0', '1')
+#define ERRCODE_DCEP_CHAIN_BROKEN DCEP_SQLSTATE('4', '0', '2')
+#define ERRCODE_DCEP_NOT_QUALIFIED DCEP_SQLSTATE('6', '0', '1')
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * journal.c: a transfer as it stands in the journal.
+ */
+#include "journal.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/timestamp.h"
+
+#include "errcodes.h"
+#include "keyring.h"
+
+/* PostgreSQL counts from 2000, the coin from 1970. */
+#define EPOCH_SHIFT (INT64CONST(86400000000) * (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
+
+int64
+dcep_unix_time(TimestampTz at)
+{
+	return at + EPOCH_SHIFT;
+}
+
+TimestampTz
+dcep_pg_time(int64 unix_time)
+{
+	return unix_time - EPOCH_SHIFT;
+}
+
+/* The text of a text datum that may be null. */
+DcepText
+dcep_text(Datum value, bool is_null)
+{
+	DcepText result = {NULL, 0};
+
+	if (!is_null)
+	{
+		text *packed = DatumGetTextPP(value);
+
+		result.data = VARDATA_ANY(packed);
+		result.len = VARSIZE_ANY_EXHDR(packed);
+	}
+	return result;
+}
+
+/* Copies a bytea that must have a certain length. */
+static bool
+read_bytes(Datum value, uint8 *to, int len)
+{
+	bytea *packed = DatumGetByteaPP(value);
+
+	if ((int) VARSIZE_ANY_EXHDR(packed) != len)
+		return false;
+	memcpy(to, VARDATA_ANY(packed), len);
+	return true;
+}
+
+/* Reads the ids of the consumed coins. */
+static bool
+read_inputs(Datum value, DcepContext *context)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
+
+	if (ARR_ELEMTYPE(array) != INT8OID || ARR_NDIM(array) > 1 || ARR_HASNULL(array))
+		return false;
+	context->input_count = (uint32) ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	context->inputs = (const int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(ARR_NDIM(array)));
+	return true;
+}
+
+#define VALUE(column) values[(column) - 1]
+#define IS_NULL(column) nulls[(column) - 1]
+
+/* Reads the columns of fixed width that the hash covers, and the texts. */
+static void
+read_context(const DcepConfig *config, const Datum *values, const bool *nulls, DcepContext *context)
+{
+	context->seq = DatumGetInt64(VALUE(DCEP_TRANSFER_SEQ));
+	context->id = DatumGetInt64(VALUE(DCEP_TRANSFER_ID));
+	context->kind = dcep_config_kind(config, DatumGetObjectId(VALUE(DCEP_TRANSFER_KIND)));
+	context->payer = DatumGetInt64(VALUE(DCEP_TRANSFER_PAYER));
+	context->payee = DatumGetInt64(VALUE(DCEP_TRANSFER_PAYEE));
+	context->amount = DatumGetInt64(VALUE(DCEP_TRANSFER_AMOUNT));
+	context->created_at = dcep_unix_time(DatumGetTimestampTz(VALUE(DCEP_TRANSFER_CREATED_AT)));
+	context->key = dcep_text(VALUE(DCEP_TRANSFER_KEY), IS_NULL(DCEP_TRANSFER_KEY));
+	context->memo = dcep_text(VALUE(DCEP_TRANSFER_MEMO), IS_NULL(DCEP_TRANSFER_MEMO));
+}
+
+/* Reads a row. */
+const char *
+dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls, DcepTransfer *transfer)
+{
+	for (int column = 1; column <= DCEP_TRANSFER_SIGNATURE; column++)
+		if (IS_NULL(column))
+			return "a computed column is null";
+	read_context(config, values, nulls, &transfer->context);
+	transfer->change = DatumGetInt64(VALUE(DCEP_TRANSFER_CHANGE));
+	transfer->suite = DatumGetInt16(VALUE(DCEP_TRANSFER_SUITE));
+	transfer->issuer = DatumGetInt16(VALUE(DCEP_TRANSFER_ISSUER));
+	transfer->key_number = DatumGetInt32(VALUE(DCEP_TRANSFER_KEY_NUMBER));
+	if (!read_inputs(VALUE(DCEP_TRANSFER_INPUTS), &transfer->context))
+		return "inputs is not a one-dimensional array of bigint without nulls";
+	if (!read_bytes(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||
+		!read_bytes(VALUE(DCEP_TRANSFER_HASH), transfer->hash, DCEP_HASH_LEN) ||
+		!read_bytes(VALUE(DCEP_TRANSFER_SIGNATURE), transfer->signature, DCEP_SIGNATURE_LEN))
+		return "a hash does not have 32 bytes, or the signature 64";
+	if (dcep_suite_name(transfer->suite) == NULL)
+		return "there is no such suite";
+	return NULL;
+}
+
+/* Reads a row that must be readable. */
+void
+dcep_transfer_read(const DcepConfig *config, const Datum *values, const bool *nulls, DcepTransfer *transfer)
+{
+	const char *wrong = dcep_transfer_parse(config, values, nulls, transfer);
+
+	if (wrong)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row of dcep.transfer is damaged"),
+						errdetail("Transfer " INT64_FORMAT ": %s.",
+								  IS_NULL(DCEP_TRANSFER_ID) ? (int64) 0 : DatumGetInt64(VALUE(DCEP_TRANSFER_ID)), wrong),
+						errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
+}
+
+/* A bigint[] datum of the consumed coin ids. */
+static Datum
+write_inputs(const DcepContext *context)
+{
+	Size size = ARR_OVERHEAD_NONULLS(1) + context->input_count * sizeof(int64);
+	ArrayType *array;
+
+	if (context->input_count == 0)
+		return PointerGetDatum(construct_empty_array(INT8OID));
+	array = palloc0(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = INT8OID;
+	ARR_DIMS(array)[0] = (int) context->input_count;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy((char *) array + ARR_OVERHEAD_NONULLS(1), context->inputs, context->input_count * sizeof(int64));
+	return PointerGetDatum(array);
+}
+
+/* A text datum, or null. */
+static Datum
+write_text(DcepText text, bool *is_null)
+{
+	*is_null = text.data == NULL;
+	return *is_null ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(text.data, (int) text.len));
+}
+
+/* Fills the columns of a row. */
+void
+dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls)
+{
+	const DcepContext *context = &transfer->context;
+
+	memset(nulls, false, DCEP_TRANSFER_COLUMNS * sizeof(bool));
+	VALUE(DCEP_TRANSFER_ID) = Int64GetDatum(context->id);
+	VALUE(DCEP_TRANSFER_PAYER) = Int64GetDatum(context->payer);
+	VALUE(DCEP_TRANSFER_PAYEE) = Int64GetDatum(context->payee);
+	VALUE(DCEP_TRANSFER_AMOUNT) = Int64GetDatum(context->amount);
+	VALUE(DCEP_TRANSFER_CHANGE) = Int64GetDatum(transfer->change);
+	VALUE(DCEP_TRANSFER_CREATED_AT) = TimestampTzGetDatum(dcep_pg_time(context->created_at));
+	VALUE(DCEP_TRANSFER_SEQ) = Int64GetDatum(context->seq);
+	VALUE(DCEP_TRANSFER_KIND) = ObjectIdGetDatum(config->kind_oid[context->kind]);
+	VALUE(DCEP_TRANSFER_KEY_NUMBER) = Int32GetDatum(transfer->key_number);
+	VALUE(DCEP_TRANSFER_ISSUER) = Int16GetDatum(transfer->issuer);
+	VALUE(DCEP_TRANSFER_SUITE) = Int16GetDatum(transfer->suite);
+	VALUE(DCEP_TRANSFER_INPUTS) = write_inputs(context);
+	VALUE(DCEP_TRANSFER_PREV_HASH) = dcep_bytes_datum(context->prev_hash, DCEP_HASH_LEN);
+	VALUE(DCEP_TRANSFER_HASH) = dcep_bytes_datum(transfer->hash, DCEP_HASH_LEN);
+	VALUE(DCEP_TRANSFER_SIGNATURE) = dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
+	VALUE(DCEP_TRANSFER_KEY) = write_text(context->key, &IS_NULL(DCEP_TRANSFER_KEY));
+	VALUE(DCEP_TRANSFER_MEMO) = write_text(context->memo, &IS_NULL(DCEP_TRANSFER_MEMO));
+}
+
+/* Computes the opening of a transfer. */
+void
+dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening)
+{
+	DcepMint mint = {.suite = transfer->suite,
+					 .issuer = transfer->issuer,
+					 .key_number = (uint32) transfer->key_number,
+					 .exponent = config->exponent};
+
+	memcpy(mint.currency, config->currency, DCEP_CURRENCY_LEN);
+	if (!dcep_opening_compute(&mint, &transfer->context, transfer->change,
+							  transfer->context.kind == DCEP_KIND_REDEEM, opening))
+		dcep_crypto_raise("hash a transfer");
+}
+
+/* A number that differs where any column differs. */
+uint64
+dcep_transfer_digest(const DcepTransfer *transfer)
+{
+	size_t len = dcep_context_length(&transfer->context);
+	uint8 *bytes = palloc(len);
+	uint64 digest;
+
+	dcep_context_put(&transfer->context, bytes);
+	digest = hash_bytes_extended(bytes, (int) len, (uint64) transfer->change);
+	pfree(bytes);
+	digest = hash_bytes_extended(transfer->hash, DCEP_HASH_LEN, digest);
+	digest = hash_bytes_extended(transfer->signature, DCEP_SIGNATURE_LEN, digest);
+	return hash_combine64(digest, ((uint64) transfer->key_number << 32) ^ (uint64) (transfer->issuer << 8) ^
+									  (uint64) transfer->suite);
+}
+
+/* Reads the row in the journal's slot. */
+static void
+read_slot(const DcepConfig *config, DcepTable *journal, DcepTransfer *transfer)
+{
+	slot_getallattrs(journal->slot);
+	dcep_transfer_read(config, journal->slot->tts_values, journal->slot->tts_isnull, transfer);
+}
+
+/* Finds a row by id. */
+bool
+dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, DcepTransfer *transfer)
+{
+	ScanKeyData key;
+
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
+	if (!dcep_table_find(journal, "transfer_pkey", snapshot, &key, 1))
+		return false;
+	read_slot(config, journal, transfer);
+	return true;
+}
+
+/* Finds a row by its payer's idempotency key. */
+bool
+dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 payer, DcepText key,
+					   DcepTransfer *transfer)
+{
+	ScanKeyData keys[2];
+	Datum text_datum = PointerGetDatum(cstring_to_text_with_len(key.data, (int) key.len));
+
+	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(payer));
+	dcep_key_init(&keys[1], 2, F_TEXTEQ, C_COLLATION_OID, text_datum);
+	if (!dcep_table_find(journal, "transfer_payer_key", snapshot, keys, 2))
+		return false;
+	read_slot(config, journal, transfer);
+	return true;
+}
+
+/* Refuses a transfer whose stored bytes are not what was signed. */
+static bool
+refuse_signature(DcepRefusal *refusal, int64 id, const char *why)
+{
+	dcep_refuse(refusal, ERRCODE_DCEP_SIGNATURE_INVALID, "coin signature invalid");
+	dcep_refusal_detail(refusal, "Transfer " INT64_FORMAT ": %s.", id, why);
+	return dcep_refusal_hint(refusal, "Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().");
+}
+
+/* Verifies a transfer's hash and signature. */
+bool
+dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening,
+					 DcepRefusal *refusal)
+{
+	const DcepContext *context = &transfer->context;
+	DcepKeyPair *pair;
+
+	if (!dcep_keyring_verifier(config, transfer->issuer, transfer->key_number, dcep_pg_time(context->created_at), &pair,
+							   refusal))
+		return false;
+	if (dcep_key_suite(pair) != transfer->suite)
+		return refuse_signature(refusal, context->id, "the suite is not that of its key");
+	if (transfer->issuer != dcep_wallet_institution(context->payer))
+		return refuse_signature(refusal, context->id, "it was not signed by the payer's institution");
+	dcep_transfer_open(config, transfer, opening);
+	if (memcmp(opening->transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
+		return refuse_signature(refusal, context->id, "the hash does not match the row");
+	if (dcep_keyring_verify_root(pair, transfer->hash, transfer->signature) != DCEP_SIGNATURE_VALID)
+		return refuse_signature(refusal, context->id, "the signature does not match the hash");
+	return true;
+}
+
+/* Verifies a live coin against the transfer that minted it. */
+bool
+dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, int64 owner, int64 amount,
+				 DcepRefusal *refusal)
+{
+	DcepTransfer transfer;
+	DcepOpening opening;
+	const DcepCoin *coin = &opening.coin[id & 1];
+
+	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
+	{
+		dcep_refuse(refusal, ERRCODE_DCEP_SIGNATURE_INVALID, "coin signature invalid");
+		return dcep_refusal_detail(refusal, "Coin " INT64_FORMAT " was minted by no transfer.", id);
+	}
+	if (!dcep_transfer_verify(config, &transfer, &opening, refusal))
+		return false;
+	if (coin->amount != amount || coin->owner != owner)
+		return refuse_signature(refusal, id >> 1, "the coin's owner or amount is not what was signed");
+	return true;
+}
+
+/* Copies what a transfer points to into the current memory context. */
+void
+dcep_transfer_detach(DcepTransfer *transfer)
+{
+	DcepContext *context = &transfer->context;
+	DcepText *texts[] = {&context->key, &context->memo};
+	int64 *inputs = palloc(context->input_count * sizeof(int64));
+
+	for (size_t i = 0; i < lengthof(texts); i++)
+		if (texts[i]->data)
+			texts[i]->data = pnstrdup(texts[i]->data, texts[i]->len);
+	memcpy(inputs, context->inputs, context->input_count * sizeof(int64));
+	context->inputs = inputs;
+}

@@ -1,0 +1,100 @@
+/*
+ * journal.h: a transfer as it stands in the journal.
+ *
+ * The one place that knows the columns of dcep.transfer, and how a row is
+ * hashed: what executes a payment, what verifies a coin before it is spent and
+ * what walks a chain all read and write rows through here.
+ */
+#ifndef DCEP_JOURNAL_H
+#define DCEP_JOURNAL_H
+
+#include "postgres.h"
+
+#include "config.h"
+#include "opening.h"
+#include "refusal.h"
+#include "table.h"
+
+/* Columns of dcep.transfer. */
+typedef enum DcepTransferColumn
+{
+	DCEP_TRANSFER_ID = 1,
+	DCEP_TRANSFER_PAYER,
+	DCEP_TRANSFER_PAYEE,
+	DCEP_TRANSFER_AMOUNT,
+	DCEP_TRANSFER_CHANGE,
+	DCEP_TRANSFER_CREATED_AT,
+	DCEP_TRANSFER_SEQ,
+	DCEP_TRANSFER_KIND,
+	DCEP_TRANSFER_KEY_NUMBER,
+	DCEP_TRANSFER_ISSUER,
+	DCEP_TRANSFER_SUITE,
+	DCEP_TRANSFER_INPUTS,
+	DCEP_TRANSFER_PREV_HASH,
+	DCEP_TRANSFER_HASH,
+	DCEP_TRANSFER_SIGNATURE,
+	DCEP_TRANSFER_KEY,
+	DCEP_TRANSFER_MEMO
+} DcepTransferColumn;
+
+#define DCEP_TRANSFER_COLUMNS DCEP_TRANSFER_MEMO
+
+/* A row of the journal. Pointers in it are good as long as the row that it was read from. */
+typedef struct DcepTransfer
+{
+	DcepContext context;
+	int64 change;
+	int suite;
+	int issuer;
+	int key_number;
+	uint8 hash[DCEP_HASH_LEN];
+	uint8 signature[DCEP_SIGNATURE_LEN];
+} DcepTransfer;
+
+/* Between PostgreSQL's time and the microseconds since 1970 that are hashed. */
+extern int64 dcep_unix_time(TimestampTz at);
+extern TimestampTz dcep_pg_time(int64 unix_time);
+
+/* The text of a text datum that may be null. */
+extern DcepText dcep_text(Datum value, bool is_null);
+
+/* Reads a row. Returns NULL, or what makes it unreadable. */
+extern const char *dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls,
+									   DcepTransfer *transfer);
+/* The same, and an error (XX001) where it cannot be read. */
+extern void dcep_transfer_read(const DcepConfig *config, const Datum *values, const bool *nulls,
+							   DcepTransfer *transfer);
+/* Fills the columns of a row; by-reference values are palloc'd or point into the transfer. */
+extern void dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls);
+
+/* Copies what a transfer points to into the current memory context. */
+extern void dcep_transfer_detach(DcepTransfer *transfer);
+
+/* Computes the opening of a transfer from everything but its stored hash. */
+extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening);
+
+/* A number that differs where any column of the row differs (not cryptographic). */
+extern uint64 dcep_transfer_digest(const DcepTransfer *transfer);
+
+/* Finds a row by id. */
+extern bool dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id,
+							   DcepTransfer *transfer);
+/* Finds a row by its payer's idempotency key. */
+extern bool dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 payer,
+								   DcepText key, DcepTransfer *transfer);
+
+/*
+ * Verifies a transfer's hash and signature; refuses with LG101, LG102 or LG103.
+ * With the opening, so that the caller can compare a coin with what was signed.
+ */
+extern bool dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening,
+								 DcepRefusal *refusal);
+
+/*
+ * Verifies a coin as it lies in dcep.coin against the transfer that minted it:
+ * same owner, same amount, good signature. LG101, LG102 or LG103 where not.
+ */
+extern bool dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, int64 owner,
+							 int64 amount, DcepRefusal *refusal);
+
+#endif

@@ -1,0 +1,335 @@
+/*
+ * payment.c: executes one instruction.
+ *
+ * In this order: who asks, the payer's lock (and a capped payee's), whether it
+ * was done before, the rules, the coins, the reserve, the hash and the
+ * signature.  Up to there nothing has been changed but the reserve, whose
+ * entry is the last thing that can be refused; then coins are consumed and
+ * minted and the payer's chain grows.
+ */
+#include "payment.h"
+
+#include "access/xact.h"
+#include "commands/sequence.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "errcodes.h"
+#include "keyring.h"
+#include "reserve.h"
+#include "spend.h"
+
+/* A payment on its way. */
+typedef struct Payment
+{
+	DcepStatement *statement;
+	const DcepConfig *config;
+	const DcepInstruction *instruction;
+	DcepTransfer *transfer;
+	DcepRefusal *refusal;
+	DcepPurse *payer;
+	DcepPurse *payee;
+	Snapshot snapshot; /* taken under the locks */
+	TimestampTz now;
+	DateADT day;
+	bool burns;	 /* redemption: the payee gets no coin */
+	bool mints;	 /* issue: the payer spends no coin */
+	DcepUsage usage;
+	DcepSpend spend;
+} Payment;
+
+/* Refuses a role that may not pay from this wallet, before anything about the wallet is said. */
+static bool
+check_authority(const DcepInstruction *instruction, DcepRefusal *refusal)
+{
+	char digits[DCEP_WALLET_DIGITS + 1];
+
+	if (dcep_access_acts_for(dcep_wallet_institution(instruction->order.payer)))
+		return true;
+	dcep_wallet_print(instruction->order.payer, digits);
+	dcep_refuse(refusal, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to pay from this wallet");
+	dcep_refusal_detail(refusal, "Payer %s belongs to another institution.", digits);
+	return dcep_refusal_hint(refusal, "A role pays from wallets of the institution that it is bound to.");
+}
+
+/* Keys and memos have a length that fits. */
+static bool
+check_texts(const DcepInstruction *instruction, DcepRefusal *refusal)
+{
+	const char *what = NULL;
+	uint32 max = 0;
+
+	if (instruction->key.len > DCEP_KEY_MAX)
+	{
+		what = "key";
+		max = DCEP_KEY_MAX;
+	}
+	else if (instruction->memo.len > DCEP_MEMO_MAX)
+	{
+		what = "memo";
+		max = DCEP_MEMO_MAX;
+	}
+	if (what == NULL)
+		return true;
+	dcep_refuse(refusal, ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "key or memo is too long");
+	return dcep_refusal_detail(refusal, "The %s has more than %u bytes.", what, max);
+}
+
+/* Does this class cap what a wallet may hold? */
+static bool
+is_capped(const Payment *payment, const DcepPurse *purse)
+{
+	const DcepParty *party = &purse->party;
+
+	return party->exists &&
+		   dcep_config_class(payment->config, party->class, payment->day)->max_balance != DCEP_NO_LIMIT;
+}
+
+/* Locks the payer, and a payee whose class caps its balance; the lower number first. */
+static void
+lock_parties(Payment *payment)
+{
+	DcepPurse *payer = payment->payer;
+	DcepPurse *payee = payment->payee;
+	bool both = payee != payer && is_capped(payment, payee);
+
+	if (both && payee->party.wallet < payer->party.wallet)
+		dcep_purse_lock(payment->statement, payee);
+	dcep_purse_lock(payment->statement, payer);
+	if (both)
+		dcep_purse_lock(payment->statement, payee);
+}
+
+/* Meets the two parties: finds them, locks them, and reads the payer again under its lock. */
+static bool
+meet_parties(Payment *payment)
+{
+	const DcepOrder *order = &payment->instruction->order;
+	bool fresh;
+
+	payment->payee = dcep_statement_purse(payment->statement, order->payee);
+	payment->payer = dcep_statement_purse(payment->statement, order->payer);
+	if (!payment->payer->party.exists || !payment->payee->party.exists)
+		return dcep_rules_parties(payment->config, order, &payment->payer->party, &payment->payee->party,
+								  payment->refusal);
+	fresh = !payment->payer->locked;
+	lock_parties(payment);
+	payment->snapshot = dcep_statement_snapshot(payment->statement);
+	if (fresh)
+		dcep_purse_refresh(payment->statement, payment->payer, payment->snapshot);
+	payment->now = GetCurrentTimestamp();
+	payment->day = Max(dcep_config_day(payment->config, payment->now), payment->payer->usage.day);
+	return true;
+}
+
+/* Are these two texts the same? */
+static bool
+same_text(DcepText a, DcepText b)
+{
+	return (a.data == NULL) == (b.data == NULL) && a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+typedef enum Earlier
+{
+	EARLIER_NONE,
+	EARLIER_SAME,
+	EARLIER_OTHER
+} Earlier;
+
+/* Has this payer used this key before, and for the same? The earlier transfer is left in payment->transfer. */
+static Earlier
+find_earlier(Payment *payment)
+{
+	const DcepInstruction *instruction = payment->instruction;
+	const DcepContext *earlier = &payment->transfer->context;
+
+	if (instruction->key.data == NULL ||
+		!dcep_transfer_find_key(payment->config, payment->statement->journal, payment->snapshot,
+								instruction->order.payer, instruction->key, payment->transfer))
+		return EARLIER_NONE;
+	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
+				   earlier->amount == instruction->order.amount && same_text(earlier->memo, instruction->memo)
+			   ? EARLIER_SAME
+			   : EARLIER_OTHER;
+}
+
+/* Refuses a key that stands for another payment. */
+static bool
+refuse_key(Payment *payment)
+{
+	dcep_refuse(payment->refusal, ERRCODE_DCEP_KEY_REUSED, "key was already used by this payer for something else");
+	dcep_refusal_detail(payment->refusal, "Key \"%.*s\" stands for transfer " INT64_FORMAT ".",
+						(int) payment->instruction->key.len, payment->instruction->key.data,
+						payment->transfer->context.id);
+	return dcep_refusal_hint(payment->refusal, "Use a new key for every payment.");
+}
+
+/* The payee's balance cap, where its class has one. */
+static bool
+check_cap(Payment *payment)
+{
+	const DcepClass *limits = dcep_config_class(payment->config, payment->payee->party.class, payment->day);
+
+	if (payment->burns || limits->max_balance == DCEP_NO_LIMIT)
+		return true;
+	return dcep_rules_cap(&payment->instruction->order, limits,
+						  dcep_purse_balance(payment->statement, payment->payee, payment->snapshot), payment->refusal);
+}
+
+/* All rules up to the coins. */
+static bool
+check_rules(Payment *payment, bool key_reused)
+{
+	const DcepOrder *order = &payment->instruction->order;
+	const DcepParty *payer = &payment->payer->party;
+	const DcepParty *payee = &payment->payee->party;
+
+	if (!dcep_rules_parties(payment->config, order, payer, payee, payment->refusal))
+		return false;
+	if (key_reused)
+		return refuse_key(payment);
+	payment->usage = payment->payer->usage;
+	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
+		   dcep_rules_restrictions(payment->config, payer, payee, payment->refusal) &&
+		   dcep_rules_limits(payment->config, order, dcep_config_class(payment->config, payer->class, payment->day),
+							 payment->day, &payment->usage, payment->refusal) &&
+		   check_cap(payment);
+}
+
+/* Chooses the coins; an issue needs none. */
+static bool
+choose_coins(Payment *payment)
+{
+	if (payment->mints)
+		return true;
+	return dcep_spend_select(payment->statement, payment->config, payment->payer, payment->instruction->order.amount,
+							 payment->snapshot, &payment->spend, payment->refusal);
+}
+
+/* Fills in the transfer, all but hash and signature. */
+static void
+compose_transfer(Payment *payment)
+{
+	const DcepInstruction *instruction = payment->instruction;
+	DcepTransfer *transfer = payment->transfer;
+	DcepContext *context = &transfer->context;
+
+	memcpy(context->prev_hash, payment->payer->head, DCEP_HASH_LEN);
+	context->seq = payment->payer->seq + 1;
+	context->id = nextval_internal(dcep_relation_oid("transfer_id_seq"), false);
+	context->kind = instruction->order.kind;
+	context->payer = instruction->order.payer;
+	context->payee = instruction->order.payee;
+	context->amount = instruction->order.amount;
+	context->created_at = dcep_unix_time(payment->now);
+	context->key = instruction->key;
+	context->memo = instruction->memo;
+	context->inputs = dcep_spend_inputs(payment->payer, &payment->spend, &context->input_count);
+	transfer->change = payment->mints ? 0 : payment->spend.total - context->amount;
+}
+
+/* Hashes and signs the transfer with the key of the payer's institution. */
+static void
+sign_transfer(Payment *payment)
+{
+	DcepTransfer *transfer = payment->transfer;
+	int institution = dcep_wallet_institution(transfer->context.payer);
+	DcepOpening opening;
+	DcepKeyPair *pair;
+	const DcepSigningKey *key = dcep_keyring_signer(payment->config, institution, payment->now, &pair);
+
+	transfer->issuer = institution;
+	transfer->suite = key->suite;
+	transfer->key_number = key->number;
+	dcep_transfer_open(payment->config, transfer, &opening);
+	memcpy(transfer->hash, opening.transfer_hash, DCEP_HASH_LEN);
+	dcep_keyring_sign_root(pair, transfer->hash, transfer->signature);
+}
+
+/* The reserve's side of an issue or a redemption. */
+static bool
+move_reserve(Payment *payment)
+{
+	const DcepContext *context = &payment->transfer->context;
+
+	if (payment->mints)
+		return dcep_reserve_post(payment->config, dcep_wallet_institution(context->payee), -context->amount,
+								 context->id, context->key, payment->refusal);
+	if (payment->burns)
+		return dcep_reserve_post(payment->config, dcep_wallet_institution(context->payer), context->amount, context->id,
+								 context->key, payment->refusal);
+	return true;
+}
+
+/* Coins change hands, and the payer's chain grows. */
+static void
+settle_payment(Payment *payment)
+{
+	DcepPurse *payer = payment->payer;
+	DcepPurse *payee = payment->payee;
+	const DcepContext *context = &payment->transfer->context;
+
+	Assert(payer->locked);
+	Assert(payment->mints || payment->spend.total == context->amount + payment->transfer->change);
+	dcep_spend_consume(payment->statement, payer, &payment->spend);
+	if (!payment->burns)
+		dcep_purse_mint(payment->statement, payee, 2 * context->id + DCEP_COIN_PAYEE, context->amount);
+	if (payment->transfer->change > 0)
+		dcep_purse_mint(payment->statement, payer, 2 * context->id + DCEP_COIN_CHANGE, payment->transfer->change);
+	if (!payment->mints)
+		payer->balance -= context->amount;
+	if (!payment->burns)
+		payee->balance += context->amount;
+	payer->usage = payment->usage;
+	payer->seq = context->seq;
+	memcpy(payer->head, payment->transfer->hash, DCEP_HASH_LEN);
+	payer->dirty = true;
+}
+
+/* The payment proper, between known parties. */
+static DcepOutcome
+execute(Payment *payment)
+{
+	Earlier earlier;
+
+	if (!meet_parties(payment))
+		return DCEP_REFUSED;
+	earlier = find_earlier(payment);
+	if (earlier == EARLIER_SAME)
+		return DCEP_REPLAYED;
+	if (!check_rules(payment, earlier == EARLIER_OTHER) || !choose_coins(payment))
+		return DCEP_REFUSED;
+	compose_transfer(payment);
+	if (!move_reserve(payment))
+		return DCEP_REFUSED;
+	sign_transfer(payment);
+	settle_payment(payment);
+	return DCEP_PAID;
+}
+
+/* Executes an instruction in the current statement. */
+DcepOutcome
+dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const DcepInstruction *instruction,
+					 DcepTransfer *transfer, DcepRefusal *refusal)
+{
+	Payment payment = {.statement = statement,
+					   .config = config,
+					   .instruction = instruction,
+					   .transfer = transfer,
+					   .refusal = refusal,
+					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
+					   .mints = instruction->order.kind == DCEP_KIND_ISSUE};
+	ResourceOwner caller;
+	DcepOutcome outcome;
+
+	if (!check_authority(instruction, refusal) || !check_texts(instruction, refusal))
+		return DCEP_REFUSED;
+	caller = dcep_statement_enter(statement);
+	payment.day = dcep_config_day(config, GetCurrentTimestamp());
+	outcome = execute(&payment);
+	if (payment.snapshot)
+		UnregisterSnapshot(payment.snapshot);
+	dcep_statement_leave(caller);
+	return outcome;
+}

@@ -1,0 +1,35 @@
+/*
+ * payment.h: executes one instruction.
+ */
+#ifndef DCEP_PAYMENT_H
+#define DCEP_PAYMENT_H
+
+#include "statement.h"
+
+#define DCEP_KEY_MAX 200   /* bytes of an idempotency key */
+#define DCEP_MEMO_MAX 1000 /* bytes of a memo */
+
+/* What a caller asks for. */
+typedef struct DcepInstruction
+{
+	DcepOrder order;
+	DcepText key;
+	DcepText memo;
+} DcepInstruction;
+
+typedef enum DcepOutcome
+{
+	DCEP_PAID,	   /* executed: the transfer must now enter the journal */
+	DCEP_REPLAYED, /* the same instruction was executed before: the transfer is that one */
+	DCEP_REFUSED   /* nothing was changed */
+} DcepOutcome;
+
+/*
+ * Executes an instruction in the current statement. The transfer's pointers
+ * are good as long as the instruction's and the current memory context.
+ */
+extern DcepOutcome dcep_payment_execute(DcepStatement *statement, const DcepConfig *config,
+										const DcepInstruction *instruction, DcepTransfer *transfer,
+										DcepRefusal *refusal);
+
+#endif

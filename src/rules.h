@@ -1,0 +1,63 @@
+/*
+ * rules.h: what a payment must satisfy, in the order of docs/errors.md.
+ *
+ * Pure decisions over facts that the caller has read under the payer's lock.
+ * Supervisors' orders will be further facts of a party and further checks here.
+ */
+#ifndef DCEP_RULES_H
+#define DCEP_RULES_H
+
+#include "postgres.h"
+
+#include "config.h"
+#include "refusal.h"
+
+/* Restrictions in dcep.wallet.flags. */
+#define DCEP_FLAG_NO_DEBIT 1
+#define DCEP_FLAG_NO_CREDIT 2
+
+/* A wallet as far as rules look at it. */
+typedef struct DcepParty
+{
+	int64 wallet;
+	bool exists;
+	bool closed;
+	bool changing; /* another transaction is restricting, releasing or closing it right now */
+	int class;
+	int flags;
+} DcepParty;
+
+/* What a wallet has paid, as of the day of its last payment. */
+typedef struct DcepUsage
+{
+	DateADT day;
+	int32 day_count;
+	int64 day_spent;
+	int64 year_spent;
+} DcepUsage;
+
+/* What is asked for. */
+typedef struct DcepOrder
+{
+	int kind; /* DcepKind */
+	int64 payer;
+	int64 payee;
+	int64 amount;
+} DcepOrder;
+
+/* Do the two wallets exist, are they open, and does the order make sense between them? (LG305, 306, 304, 303) */
+extern bool dcep_rules_parties(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
+							   const DcepParty *payee, DcepRefusal *refusal);
+/* May this kind of transfer run between these two? (22023) */
+extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
+							const DcepParty *payee, DcepRefusal *refusal);
+/* May the payer pay, may the payee receive? (LG201, 202) */
+extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee,
+									DcepRefusal *refusal);
+/* Is the order within the payer's limits (LG203, 204, 205)? `usage` becomes what it will be after the payment. */
+extern bool dcep_rules_limits(const DcepConfig *config, const DcepOrder *order, const DcepClass *limits, DateADT day,
+							  DcepUsage *usage, DcepRefusal *refusal);
+/* Will the payee's balance be within its cap (LG206)? */
+extern bool dcep_rules_cap(const DcepOrder *order, const DcepClass *limits, int64 balance, DcepRefusal *refusal);
+
+#endif

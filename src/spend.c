@@ -1,0 +1,165 @@
+/*
+ * spend.c: which coins a payment consumes.
+ */
+#include "spend.h"
+
+#include "common/int.h"
+#include "utils/fmgroids.h"
+
+#include "errcodes.h"
+
+/* Columns of dcep.coin. */
+enum
+{
+	COIN_OWNER = 1,
+	COIN_AMOUNT,
+	COIN_ID
+};
+
+/* Adds a coin to the total. */
+static void
+add_total(DcepSpend *spend, int64 amount)
+{
+	if (pg_add_s64_overflow(spend->total, amount, &spend->total))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("sum of coins out of range")));
+}
+
+/* Takes minted coins, newest first, until the amount is covered or there are no more. */
+static void
+take_minted(const DcepPurse *purse, int64 amount, DcepSpend *spend)
+{
+	while (spend->total < amount && spend->minted_count < purse->minted_count && spend->minted_count < DCEP_INPUTS_MAX)
+	{
+		spend->minted_count++;
+		add_total(spend, purse->minted[purse->minted_count - spend->minted_count].amount);
+	}
+}
+
+/* Takes the coin in the slot. */
+static void
+take_stored(DcepTable *table, DcepSpend *spend)
+{
+	DcepStoredCoin *coin;
+
+	if (spend->stored_count == spend->stored_room)
+	{
+		spend->stored_room = Max(4, spend->stored_room * 2);
+		spend->stored = spend->stored ? repalloc(spend->stored, spend->stored_room * sizeof(DcepStoredCoin))
+									  : palloc(spend->stored_room * sizeof(DcepStoredCoin));
+	}
+	coin = &spend->stored[spend->stored_count++];
+	coin->id = DatumGetInt64(dcep_column(table, COIN_ID));
+	coin->amount = DatumGetInt64(dcep_column(table, COIN_AMOUNT));
+	coin->tid = table->slot->tts_tid;
+	add_total(spend, coin->amount);
+}
+
+/* Takes the smallest coin that covers what is missing; false where no coin does. */
+static bool
+take_fitting(DcepTable *table, int64 owner, int64 missing, Snapshot snapshot, DcepSpend *spend)
+{
+	ScanKeyData keys[2];
+	FmgrInfo at_least;
+
+	dcep_key_init(&keys[0], COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
+	fmgr_info(F_INT8GE, &at_least);
+	ScanKeyEntryInitializeWithInfo(&keys[1], 0, COIN_AMOUNT, BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
+								   &at_least, Int64GetDatum(missing));
+	if (!dcep_table_find(table, "coin_pkey", snapshot, keys, 2))
+		return false;
+	take_stored(table, spend);
+	return true;
+}
+
+/* Takes the largest coins in turn until the amount is covered or there are no more. */
+static void
+take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, DcepSpend *spend)
+{
+	ScanKeyData key;
+	DcepScan scan;
+
+	dcep_key_init(&key, COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
+	scan = dcep_scan_begin(table, "coin_pkey", snapshot, &key, 1);
+	while (spend->total < amount && spend->minted_count + spend->stored_count < DCEP_INPUTS_MAX &&
+		   dcep_scan_next(&scan, BackwardScanDirection))
+		take_stored(table, spend);
+	dcep_scan_end(&scan);
+}
+
+/* What came from disk is verified before it is spent. */
+static bool
+verify_stored(DcepStatement *statement, const DcepConfig *config, const DcepPurse *purse, Snapshot snapshot,
+			  const DcepSpend *spend, DcepRefusal *refusal)
+{
+	bool sound = true;
+
+	for (int i = 0; sound && i < spend->stored_count; i++)
+		sound = dcep_coin_verify(config, statement->journal, snapshot, spend->stored[i].id, purse->party.wallet,
+								 spend->stored[i].amount, refusal);
+	ExecClearTuple(statement->journal->slot);
+	return sound;
+}
+
+/* Refuses because the coins do not cover the amount, or too many would be needed. */
+static bool
+refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepRefusal *refusal)
+{
+	char digits[DCEP_WALLET_DIGITS + 1];
+
+	dcep_wallet_print(purse->party.wallet, digits);
+	if (spend->minted_count + spend->stored_count >= DCEP_INPUTS_MAX)
+	{
+		dcep_refuse(refusal, ERRCODE_PROGRAM_LIMIT_EXCEEDED, "payment would consume too many coins");
+		dcep_refusal_detail(refusal, "The %d largest coins of wallet %s are worth " INT64_FORMAT ".", DCEP_INPUTS_MAX,
+							digits, spend->total);
+		return dcep_refusal_hint(refusal, "Pay in several smaller amounts.");
+	}
+	dcep_refuse(refusal, ERRCODE_DCEP_INSUFFICIENT_FUNDS, "insufficient funds");
+	return dcep_refusal_detail(refusal, "Wallet %s holds " INT64_FORMAT ", the payment needs " INT64_FORMAT ".", digits,
+							   spend->total, amount);
+}
+
+/* Chooses coins that cover an amount. */
+bool
+dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
+				  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal)
+{
+	DcepTable *table = statement->coin;
+	int64 owner = purse->party.wallet;
+
+	memset(spend, 0, sizeof(DcepSpend));
+	take_minted(purse, amount, spend);
+	if (spend->total < amount && !take_fitting(table, owner, amount - spend->total, snapshot, spend))
+		take_largest(table, owner, amount, snapshot, spend);
+	ExecClearTuple(table->slot);
+	if (spend->total < amount)
+		return refuse_coins(purse, amount, spend, refusal);
+	return verify_stored(statement, config, purse, snapshot, spend, refusal);
+}
+
+/* Ids of the chosen coins. */
+int64 *
+dcep_spend_inputs(const DcepPurse *purse, const DcepSpend *spend, uint32 *count)
+{
+	int64 *inputs = palloc((spend->minted_count + spend->stored_count) * sizeof(int64));
+	uint32 n = 0;
+
+	for (int i = 1; i <= spend->minted_count; i++)
+		inputs[n++] = purse->minted[purse->minted_count - i].id;
+	for (int i = 0; i < spend->stored_count; i++)
+		inputs[n++] = spend->stored[i].id;
+	*count = n;
+	return inputs;
+}
+
+/* Consumes the chosen coins. */
+void
+dcep_spend_consume(DcepStatement *statement, DcepPurse *purse, DcepSpend *spend)
+{
+	purse->minted_count -= spend->minted_count;
+	for (int i = 0; i < spend->stored_count; i++)
+	{
+		dcep_table_delete(statement->coin, &spend->stored[i].tid);
+		statement->wrote = true;
+	}
+}

@@ -1,0 +1,48 @@
+/*
+ * spend.h: which coins a payment consumes.
+ *
+ * First the coins that the same statement minted for the payer, newest first:
+ * they cost no reading, no verification and no writing.  Then, of the coins in
+ * dcep.coin, the smallest that covers the rest alone; where none does, the
+ * largest ones in turn.  So a payment consumes few coins, and a payroll of any
+ * length spends one change coin after the other.
+ */
+#ifndef DCEP_SPEND_H
+#define DCEP_SPEND_H
+
+#include "statement.h"
+
+/* Most coins that one payment may consume. */
+#define DCEP_INPUTS_MAX 10000
+
+/* A coin out of dcep.coin. */
+typedef struct DcepStoredCoin
+{
+	int64 id;
+	int64 amount;
+	ItemPointerData tid;
+} DcepStoredCoin;
+
+typedef struct DcepSpend
+{
+	int minted_count; /* so many from the end of purse->minted */
+	int stored_count;
+	int stored_room;
+	DcepStoredCoin *stored;
+	int64 total;
+} DcepSpend;
+
+/*
+ * Chooses coins of a locked purse that cover an amount, and verifies those that
+ * come from disk. Refuses with LG301, LG101-103 or 54000. Changes nothing.
+ */
+extern bool dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
+							  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
+
+/* Ids of the chosen coins, in the order of consumption; palloc'd. */
+extern int64 *dcep_spend_inputs(const DcepPurse *purse, const DcepSpend *spend, uint32 *count);
+
+/* Consumes them. */
+extern void dcep_spend_consume(DcepStatement *statement, DcepPurse *purse, DcepSpend *spend);
+
+#endif

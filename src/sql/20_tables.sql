@@ -1,0 +1,232 @@
+-- The tables.  Fixed-width columns come first: the payment path reads them at
+-- fixed offsets.  Amounts are minor units everywhere (fen where exponent = 2).
+--
+-- No foreign keys on the payment path: the trigger that fills a journal row has
+-- looked the wallets and the key up itself, and dcep.audit() proves it afterwards.
+
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem');
+COMMENT ON TYPE dcep.transfer_kind IS
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve)';
+
+-- --- configuration -----------------------------------------------------------
+
+CREATE TABLE dcep.ledger (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    exponent    smallint NOT NULL CHECK (exponent BETWEEN 0 AND 18),
+    timezone    text NOT NULL,
+    institution smallint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE dcep.ledger IS 'One row: what this ledger counts in, and whose node it is. Made by dcep.create_ledger()';
+COMMENT ON COLUMN dcep.ledger.currency IS 'ISO 4217 letters';
+COMMENT ON COLUMN dcep.ledger.exponent IS 'Decimal digits of a minor unit: 2 means that amounts are hundredths';
+COMMENT ON COLUMN dcep.ledger.timezone IS 'Time zone in which the days and years of limits begin';
+COMMENT ON COLUMN dcep.ledger.institution IS 'Institution whose node this database is (1, the central bank, where it serves all)';
+
+CREATE TABLE dcep.institution (
+    code        smallint PRIMARY KEY CHECK (code BETWEEN 1 AND 9999),
+    name        text NOT NULL CHECK (name <> ''),
+    kind        text NOT NULL CHECK (kind IN ('central_bank', 'operator', 'supervisor')),
+    status      text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
+    vault       dcep.wallet_id UNIQUE,
+    enrolled_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CHECK ((kind = 'supervisor') = (vault IS NULL)),
+    CHECK ((kind = 'central_bank') = (code = 1))
+);
+COMMENT ON TABLE dcep.institution IS 'Who takes part: the central bank (always 0001), operators (banks and payment companies), supervisors';
+COMMENT ON COLUMN dcep.institution.code IS 'The first four digits of every wallet number of this institution';
+COMMENT ON COLUMN dcep.institution.status IS 'A suspended institution''s wallets neither pay nor receive';
+COMMENT ON COLUMN dcep.institution.vault IS 'The institution''s own wallet: issuance vault of the central bank, bank vault of an operator';
+
+CREATE TABLE dcep.institution_secret (
+    code          smallint PRIMARY KEY REFERENCES dcep.institution,
+    number_secret bytea NOT NULL CHECK (pg_catalog.octet_length(number_secret) = 32)
+);
+COMMENT ON TABLE dcep.institution_secret IS 'Keys of the permutation that allots wallet numbers; nobody but the extension reads them';
+
+CREATE TABLE dcep.institution_role (
+    role        name PRIMARY KEY,
+    institution smallint NOT NULL REFERENCES dcep.institution
+);
+COMMENT ON TABLE dcep.institution_role IS 'Which database role acts for which institution; kept by name, so that a dump can be restored elsewhere';
+
+CREATE TABLE dcep.signing_key (
+    institution       smallint NOT NULL REFERENCES dcep.institution,
+    number            integer NOT NULL CHECK (number > 0),
+    suite             text NOT NULL CHECK (suite IN ('ed25519', 'sm2', 'p256')),
+    public_key        bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = CASE suite WHEN 'ed25519' THEN 32 ELSE 65 END),
+    valid_from        timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    valid_until       timestamptz NOT NULL DEFAULT 'infinity',
+    revoked_at        timestamptz,
+    revocation_reason text,
+    PRIMARY KEY (institution, number),
+    CHECK (valid_from < valid_until),
+    CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL))
+);
+COMMENT ON TABLE dcep.signing_key IS 'Public keys. An institution signs with its highest number that is valid and not revoked; private keys are files in dcep.key_directory';
+COMMENT ON COLUMN dcep.signing_key.public_key IS 'Ed25519: 32 bytes; SM2 and P-256: the uncompressed point, 65 bytes';
+COMMENT ON COLUMN dcep.signing_key.valid_until IS 'Signatures made at or after this time are refused (LG103)';
+COMMENT ON COLUMN dcep.signing_key.revoked_at IS 'Signatures made at or after this time are refused (LG103), earlier ones stand';
+
+CREATE TABLE dcep.wallet_class (
+    class       smallint NOT NULL CHECK (class >= 0),
+    valid_from  date NOT NULL,
+    name        text NOT NULL,
+    max_balance bigint CHECK (max_balance > 0),
+    max_payment bigint CHECK (max_payment > 0),
+    max_day     bigint CHECK (max_day > 0),
+    max_year    bigint CHECK (max_year > 0),
+    PRIMARY KEY (class, valid_from)
+);
+COMMENT ON TABLE dcep.wallet_class IS 'Limits of a wallet class from a day on (ledger''s time zone); NULL is no limit. Class 0 is an institution''s own wallet';
+COMMENT ON COLUMN dcep.wallet_class.max_balance IS 'What a wallet may hold after it received a payment, minor units';
+COMMENT ON COLUMN dcep.wallet_class.max_payment IS 'One payment, minor units';
+COMMENT ON COLUMN dcep.wallet_class.max_day IS 'Sum of the payments of a day, minor units';
+COMMENT ON COLUMN dcep.wallet_class.max_year IS 'Sum of the payments of a calendar year, minor units';
+
+-- --- wallets -----------------------------------------------------------------
+
+CREATE SEQUENCE dcep.wallet_number_seq MINVALUE 0 MAXVALUE 99999999999;
+COMMENT ON SEQUENCE dcep.wallet_number_seq IS 'Counts wallets of all institutions; a keyed permutation turns it into a number that tells nothing';
+
+CREATE TABLE dcep.wallet (
+    id          dcep.wallet_id PRIMARY KEY,
+    institution smallint NOT NULL REFERENCES dcep.institution,
+    class       smallint NOT NULL,
+    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 3),
+    status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
+    form        text NOT NULL DEFAULT 'software' CHECK (form IN ('software', 'hardware', 'vault')),
+    parent      dcep.wallet_id REFERENCES dcep.wallet,
+    opened_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    closed_at   timestamptz,
+    CHECK (institution = dcep.institution(id)),
+    CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
+    CHECK ((form = 'vault') = (class = 0))
+);
+COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
+COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze()';
+
+CREATE TABLE dcep.wallet_chain (
+    wallet     dcep.wallet_id PRIMARY KEY,
+    seq        bigint NOT NULL DEFAULT 0,
+    day_spent  bigint NOT NULL DEFAULT 0,
+    year_spent bigint NOT NULL DEFAULT 0,
+    day        date NOT NULL DEFAULT '-infinity',
+    day_count  integer NOT NULL DEFAULT 0,
+    head       bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')
+               CHECK (pg_catalog.octet_length(head) = 32)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dcep.wallet_chain IS 'Per wallet the end of its hash chain and what it spent. The one row that a payment updates, and the lock that a payer holds. No index but the primary key, so that updates stay on their page';
+COMMENT ON COLUMN dcep.wallet_chain.seq IS 'Number of transfers that this wallet has paid';
+COMMENT ON COLUMN dcep.wallet_chain.head IS 'Hash of the last of them; zero before the first';
+COMMENT ON COLUMN dcep.wallet_chain.day IS 'Day of the last payment, ledger''s time zone; day_spent, day_count and year_spent are of that day and its year';
+COMMENT ON COLUMN dcep.wallet_chain.day_spent IS 'Minor units paid on that day, as far as limits count them';
+COMMENT ON COLUMN dcep.wallet_chain.year_spent IS 'Minor units paid in that day''s year up to and including it, as far as limits count them';
+COMMENT ON COLUMN dcep.wallet_chain.day_count IS 'Number of payments on that day';
+
+CREATE TABLE dcep.wallet_event (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    wallet    dcep.wallet_id NOT NULL REFERENCES dcep.wallet,
+    event     text NOT NULL CHECK (event IN ('open', 'freeze', 'unfreeze', 'close')),
+    direction text CHECK (direction IN ('debit', 'credit', 'both')),
+    reason    text,
+    class     smallint NOT NULL,
+    by_role   name NOT NULL DEFAULT pg_catalog.session_user(),
+    at        timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE INDEX wallet_event_wallet ON dcep.wallet_event (wallet);
+COMMENT ON TABLE dcep.wallet_event IS 'What was done to wallets, by whom and why. Append-only';
+
+-- --- money -------------------------------------------------------------------
+
+CREATE SEQUENCE dcep.transfer_id_seq MAXVALUE 4611686018427387903;
+COMMENT ON SEQUENCE dcep.transfer_id_seq IS 'Transfer ids; coin ids are twice that, so they end at 2^62 - 1. Gaps are normal: a rolled back payment leaves one';
+
+CREATE TABLE dcep.transfer (
+    id         bigint PRIMARY KEY,
+    payer      dcep.wallet_id NOT NULL,
+    payee      dcep.wallet_id NOT NULL,
+    amount     bigint NOT NULL,
+    change     bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    seq        bigint NOT NULL,
+    kind       dcep.transfer_kind NOT NULL DEFAULT 'transfer',
+    key_number integer NOT NULL,
+    issuer     smallint NOT NULL,
+    suite      smallint NOT NULL,
+    inputs     bigint[] NOT NULL,
+    prev_hash  bytea NOT NULL,
+    hash       bytea NOT NULL,
+    signature  bytea NOT NULL,
+    key        text COLLATE "C",
+    memo       text COLLATE "C"
+);
+CREATE UNIQUE INDEX transfer_payer_seq ON dcep.transfer (payer, seq);
+CREATE UNIQUE INDEX transfer_payer_key ON dcep.transfer (payer, key) WHERE key IS NOT NULL;
+CREATE INDEX transfer_payee ON dcep.transfer (payee);
+COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo) is the payment; everything else is computed and may not be given';
+COMMENT ON COLUMN dcep.transfer.id IS 'Its coins are 2 x id (the payee''s) and 2 x id + 1 (the change)';
+COMMENT ON COLUMN dcep.transfer.amount IS 'What the payee receives, minor units, > 0';
+COMMENT ON COLUMN dcep.transfer.change IS 'What came back to the payer as change, minor units; 0 where the coins fitted';
+COMMENT ON COLUMN dcep.transfer.created_at IS 'When it was executed, under the payer''s lock';
+COMMENT ON COLUMN dcep.transfer.seq IS 'Position in the payer''s chain, from 1 on without gaps';
+COMMENT ON COLUMN dcep.transfer.key_number IS 'Number of the issuer''s key that signed';
+COMMENT ON COLUMN dcep.transfer.issuer IS 'Institution that signed: the payer''s';
+COMMENT ON COLUMN dcep.transfer.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
+COMMENT ON COLUMN dcep.transfer.inputs IS 'Ids of the coins consumed, in order; empty for an issue';
+COMMENT ON COLUMN dcep.transfer.prev_hash IS 'Hash of the payer''s transfer before this one; zero for the first';
+COMMENT ON COLUMN dcep.transfer.hash IS 'transfer_hash of docs/format.md';
+COMMENT ON COLUMN dcep.transfer.signature IS 'Over the hash, 64 bytes';
+COMMENT ON COLUMN dcep.transfer.key IS 'Idempotency key, unique per payer, at most 200 bytes; NULL where the caller wants none';
+COMMENT ON COLUMN dcep.transfer.memo IS 'For the parties, at most 1,000 bytes';
+
+CREATE TABLE dcep.coin (
+    owner  dcep.wallet_id NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    id     bigint NOT NULL,
+    PRIMARY KEY (owner, amount, id)
+);
+COMMENT ON TABLE dcep.coin IS 'Live coins only. What was consumed lives on in the journal. Ordered by amount, so that a payment finds the coins that fit';
+COMMENT ON COLUMN dcep.coin.id IS '2 x transfer id for a payee''s coin, 2 x transfer id + 1 for change';
+
+-- --- reserves ----------------------------------------------------------------
+
+CREATE TABLE dcep.reserve_account (
+    institution smallint PRIMARY KEY REFERENCES dcep.institution,
+    seq         bigint NOT NULL DEFAULT 0,
+    head        bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')
+                CHECK (pg_catalog.octet_length(head) = 32)
+);
+COMMENT ON TABLE dcep.reserve_account IS 'Per operator the end of its chain of reserve entries, and the lock under which it grows';
+
+CREATE TABLE dcep.reserve_entry (
+    institution smallint NOT NULL REFERENCES dcep.institution,
+    seq         bigint NOT NULL,
+    amount      bigint NOT NULL CHECK (amount <> 0),
+    balance     bigint NOT NULL CHECK (balance >= 0),
+    transfer    bigint,
+    created_at  timestamptz NOT NULL,
+    issuer      smallint NOT NULL,
+    suite       smallint NOT NULL,
+    key_number  integer NOT NULL,
+    prev_hash   bytea NOT NULL,
+    hash        bytea NOT NULL,
+    signature   bytea NOT NULL,
+    reference   text COLLATE "C",
+    PRIMARY KEY (institution, seq)
+);
+CREATE UNIQUE INDEX reserve_entry_transfer ON dcep.reserve_entry (transfer) WHERE transfer IS NOT NULL;
+COMMENT ON TABLE dcep.reserve_entry IS 'Movements of the operators'' reserve accounts at the central bank. Append-only, hash-chained per operator, signed by the central bank';
+COMMENT ON COLUMN dcep.reserve_entry.amount IS 'Minor units: positive into the reserve (deposit, redemption), negative out of it (withdrawal, issuance)';
+COMMENT ON COLUMN dcep.reserve_entry.balance IS 'Reserve after this entry, minor units';
+COMMENT ON COLUMN dcep.reserve_entry.transfer IS 'The issue or redeem transfer that this entry is the other side of; NULL for deposits and withdrawals';
+COMMENT ON COLUMN dcep.reserve_entry.hash IS 'reserve_hash of docs/format.md';
+
+-- --- what pg_dump carries ----------------------------------------------------
+
+SELECT pg_catalog.pg_extension_config_dump(c.oid, '')
+  FROM pg_catalog.pg_class AS c
+ WHERE c.relnamespace = 'dcep'::pg_catalog.regnamespace
+   AND c.relkind IN ('r', 'S')
+ ORDER BY c.oid;

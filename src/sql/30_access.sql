@@ -1,0 +1,62 @@
+-- Who may see what.  An institution is the first four digits of a wallet
+-- number, so that no policy needs a join.
+
+CREATE FUNCTION dcep.sees(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees';
+COMMENT ON FUNCTION dcep.sees(dcep.wallet_id) IS
+'May the current role see this wallet, its coins and the transfers that touch it?';
+
+CREATE FUNCTION dcep.sees_institution(institution integer) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_institution';
+COMMENT ON FUNCTION dcep.sees_institution(integer) IS 'May the current role see what belongs to this institution?';
+
+CREATE FUNCTION dcep.acts_for(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_acts_for';
+COMMENT ON FUNCTION dcep.acts_for(dcep.wallet_id) IS 'May the current role pay from this wallet?';
+
+CREATE FUNCTION dcep.caller_sees(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'dcep_caller_sees';
+COMMENT ON FUNCTION dcep.caller_sees(dcep.wallet_id) IS
+'Inside a SECURITY DEFINER function: may the role that called it see this wallet?';
+
+-- Row-level security, forced: the owner's own functions say what they need.
+DO $$
+DECLARE
+    policy record;
+BEGIN
+    FOR policy IN
+        SELECT * FROM (VALUES
+            ('wallet', 'dcep.sees(id)'),
+            ('wallet_chain', 'dcep.sees(wallet)'),
+            ('wallet_event', 'dcep.sees(wallet)'),
+            ('coin', 'dcep.sees(owner)'),
+            ('transfer', 'dcep.sees(payer) OR dcep.sees(payee)'),
+            ('reserve_account', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
+            ('reserve_entry', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
+            ('institution_role', 'dcep.sees_institution(institution)')) AS p (tab, visible)
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ROW LEVEL SECURITY', policy.tab);
+        EXECUTE pg_catalog.format('ALTER TABLE dcep.%I FORCE ROW LEVEL SECURITY', policy.tab);
+        EXECUTE pg_catalog.format('CREATE POLICY see_own ON dcep.%I FOR SELECT USING (%s)', policy.tab, policy.visible);
+    END LOOP;
+END
+$$;
+CREATE POLICY pay_own ON dcep.transfer FOR INSERT WITH CHECK (dcep.acts_for(payer));
+
+-- A change of configuration reaches every backend.
+CREATE FUNCTION dcep.config_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'dcep_config_changed';
+COMMENT ON FUNCTION dcep.config_changed() IS 'Trigger: makes every session read the configuration again';
+
+DO $$
+DECLARE
+    tab text;
+BEGIN
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role'] LOOP
+        EXECUTE pg_catalog.format(
+            'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION dcep.config_changed()', tab);
+        EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ALWAYS TRIGGER config_changed', tab);
+    END LOOP;
+END
+$$;

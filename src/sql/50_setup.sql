@@ -1,0 +1,300 @@
+-- Setting a ledger up: institutions, keys, roles, reserves, issuance.
+-- Functions that need more than their caller run as the extension's owner,
+-- with a pinned search_path, and ask first who called.
+
+CREATE FUNCTION dcep.require_institution(code integer, kind text DEFAULT NULL) RETURNS dcep.institution
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_institution dcep.institution;
+BEGIN
+    IF code IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'institution must not be null';
+    END IF;
+    SELECT * INTO found_institution FROM dcep.institution AS i WHERE i.code = require_institution.code;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('institution %s does not exist', lpad(code::text, 4, '0')),
+            HINT = 'Enroll it first with dcep.enroll_institution().';
+    END IF;
+    IF kind IS NOT NULL AND found_institution.kind <> kind THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('institution %s is not of kind %s', lpad(code::text, 4, '0'), kind),
+            DETAIL = format('It is of kind %s.', found_institution.kind);
+    END IF;
+    RETURN found_institution;
+END
+$$;
+COMMENT ON FUNCTION dcep.require_institution(integer, text) IS 'An institution by code, or an error (22004, 22023)';
+
+-- Makes the wallet rows of a new wallet; used by open_wallet() and for vaults.
+CREATE FUNCTION dcep.add_wallet(institution integer, class integer, form text, parent dcep.wallet_id)
+    RETURNS dcep.wallet_id
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_wallet dcep.wallet_id;
+BEGIN
+    SELECT dcep.allot_number(add_wallet.institution, nextval('dcep.wallet_number_seq'), s.number_secret)
+      INTO STRICT new_wallet
+      FROM dcep.institution_secret AS s WHERE s.code = add_wallet.institution;
+    INSERT INTO dcep.wallet (id, institution, class, form, parent)
+    VALUES (new_wallet, add_wallet.institution, add_wallet.class, add_wallet.form, add_wallet.parent);
+    INSERT INTO dcep.wallet_chain (wallet) VALUES (new_wallet);
+    INSERT INTO dcep.wallet_event (wallet, event, class) VALUES (new_wallet, 'open', add_wallet.class);
+    RETURN new_wallet;
+END
+$$;
+COMMENT ON FUNCTION dcep.add_wallet(integer, integer, text, dcep.wallet_id) IS
+'Internal: a wallet with a freshly allotted number, its chain and its first event';
+
+CREATE FUNCTION dcep.allot_number(institution integer, counter bigint, secret bytea) RETURNS dcep.wallet_id
+    LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'dcep_allot_number';
+COMMENT ON FUNCTION dcep.allot_number(integer, bigint, bytea) IS
+'Internal: the wallet number of a counter value, by a permutation keyed with the institution''s secret';
+
+-- Enrolls an institution with its secret, its vault and, for an operator, its reserve account.
+CREATE FUNCTION dcep.add_institution(code integer, name text, kind text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_secret bytea;
+BEGIN
+    -- pgcrypto may be installed in any schema.
+    EXECUTE format('SELECT %I.gen_random_bytes(32)', (SELECT n.nspname FROM pg_extension AS e
+                   JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pgcrypto'))
+       INTO new_secret;
+    IF kind = 'supervisor' THEN
+        INSERT INTO dcep.institution (code, name, kind) VALUES (add_institution.code, add_institution.name, 'supervisor');
+        RETURN;
+    END IF;
+    -- The institution names its vault and the vault its institution.
+    INSERT INTO dcep.institution (code, name, kind, vault)
+    VALUES (add_institution.code, add_institution.name, add_institution.kind,
+            dcep.allot_number(add_institution.code, nextval('dcep.wallet_number_seq'), new_secret));
+    INSERT INTO dcep.institution_secret (code, number_secret) VALUES (add_institution.code, new_secret);
+    INSERT INTO dcep.wallet (id, institution, class, form)
+    SELECT i.vault, i.code, 0, 'vault' FROM dcep.institution AS i WHERE i.code = add_institution.code;
+    INSERT INTO dcep.wallet_chain (wallet)
+    SELECT i.vault FROM dcep.institution AS i WHERE i.code = add_institution.code;
+    INSERT INTO dcep.wallet_event (wallet, event, class)
+    SELECT i.vault, 'open', 0 FROM dcep.institution AS i WHERE i.code = add_institution.code;
+    IF kind = 'operator' THEN
+        INSERT INTO dcep.reserve_account (institution) VALUES (add_institution.code);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.add_institution(integer, text, text) IS 'Internal: an institution with all that belongs to it';
+
+-- Class limits as published for the e-CNY, in yuan; the ledger's exponent makes minor units of them.
+CREATE FUNCTION dcep.add_default_classes(exponent integer) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year)
+    SELECT c.class, '2020-01-01', c.name, c.max_balance * s.unit, c.max_payment * s.unit, c.max_day * s.unit,
+           c.max_year * s.unit
+      FROM (VALUES (0, 'vault', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint),
+                   (1, 'on site: ID, phone, bank account', NULL, NULL, NULL, NULL),
+                   (2, 'remote: ID, phone, bank account', 500000, 50000, 100000, NULL),
+                   (3, 'remote: ID, phone', 20000, 5000, 10000, NULL),
+                   (4, 'anonymous: phone or e-mail', 10000, 2000, 5000, 50000))
+               AS c (class, name, max_balance, max_payment, max_day, max_year),
+           (SELECT pg_catalog.power(10::numeric, exponent)::bigint) AS s (unit)
+$$;
+COMMENT ON FUNCTION dcep.add_default_classes(integer) IS 'Internal: the five classes, valid from 2020-01-01';
+
+CREATE FUNCTION dcep.create_ledger(currency text, exponent integer, timezone text, central_bank_name text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF currency IS NULL OR exponent IS NULL OR timezone IS NULL OR central_bank_name IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments of create_ledger must not be null';
+    END IF;
+    IF EXISTS (SELECT FROM dcep.ledger) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this database has a ledger already',
+            DETAIL = format('Its currency is %s.', (SELECT l.currency FROM dcep.ledger AS l)),
+            HINT = 'One database holds one ledger; create another database for another one.';
+    END IF;
+    IF currency !~ '^[A-Z]{3}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid currency "%s"', currency),
+            DETAIL = 'A currency is three capital letters of ISO 4217.';
+    END IF;
+    IF exponent NOT BETWEEN 0 AND 12 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid exponent %s', exponent),
+            DETAIL = 'The number of decimal digits of a minor unit is between 0 and 12.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_timezone_names AS t WHERE t.name = create_ledger.timezone) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid time zone "%s"', timezone),
+            HINT = 'Use a name out of pg_timezone_names, such as Asia/Shanghai.';
+    END IF;
+    INSERT INTO dcep.ledger (currency, exponent, timezone, institution)
+    VALUES (create_ledger.currency, create_ledger.exponent, create_ledger.timezone, 1);
+    PERFORM dcep.add_default_classes(create_ledger.exponent);
+    PERFORM dcep.add_institution(1, central_bank_name, 'central_bank');
+END
+$$;
+COMMENT ON FUNCTION dcep.create_ledger(text, integer, text, text) IS
+'Creates the ledger of this database: currency (ISO 4217), decimal digits of its minor unit (0-12), time zone in which the days of limits begin, name of the central bank, which becomes institution 0001 with its issuance vault. Once a database; by a superuser. Errors: 22004, 22023, 55000';
+
+CREATE FUNCTION dcep.enroll_institution(code integer, name text, kind text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF code IS NULL OR name IS NULL OR kind IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'code, name and kind must not be null';
+    END IF;
+    IF NOT EXISTS (SELECT FROM dcep.ledger) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this database has no ledger yet',
+            HINT = 'Create it with dcep.create_ledger().';
+    END IF;
+    IF code NOT BETWEEN 1 AND 9999 OR name = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid institution',
+            DETAIL = 'An institution has a code from 1 to 9999 and a name.';
+    END IF;
+    IF kind NOT IN ('operator', 'supervisor') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid kind "%s"', kind),
+            DETAIL = 'An institution is enrolled as operator or supervisor; the central bank is there from the start.';
+    END IF;
+    IF EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = enroll_institution.code) THEN
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+            MESSAGE = format('institution %s is enrolled already', lpad(code::text, 4, '0'));
+    END IF;
+    PERFORM dcep.add_institution(code, name, kind);
+END
+$$;
+COMMENT ON FUNCTION dcep.enroll_institution(integer, text, text) IS
+'Enrolls an operator (with vault and reserve account) or a supervisor. By the central bank. Errors: 22004, 22023, 23505, 55000';
+
+CREATE FUNCTION dcep.suspend_institution(code integer, suspended boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM dcep.require_institution(code, 'operator');
+    UPDATE dcep.institution AS i SET status = CASE WHEN suspended THEN 'suspended' ELSE 'active' END
+     WHERE i.code = suspend_institution.code;
+END
+$$;
+COMMENT ON FUNCTION dcep.suspend_institution(integer, boolean) IS
+'Suspends an operator, or lifts the suspension: statements that begin after the commit refuse its wallets as payers (LG201) and payees (LG202). By the central bank. Errors: 22004, 22023';
+
+CREATE FUNCTION dcep.generate_key(code integer, suite text) RETURNS integer
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_generate_key';
+COMMENT ON FUNCTION dcep.generate_key(integer, text) IS
+'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. The private key is a PEM file, mode 0600, in dcep.key_directory. By the central bank or the institution. Errors: 42501, 22023, file errors';
+
+CREATE FUNCTION dcep.revoke_key(code integer, number integer, reason text, revoked_at timestamptz DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF code IS NULL OR number IS NULL OR reason IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'code, number and reason must not be null';
+    END IF;
+    -- No payment is under way while the key is revoked, so that none signs with it afterwards.
+    LOCK TABLE dcep.transfer, dcep.reserve_entry IN SHARE ROW EXCLUSIVE MODE;
+    UPDATE dcep.signing_key AS k
+       SET revoked_at = LEAST(k.revoked_at, COALESCE(revoke_key.revoked_at, clock_timestamp())),
+           revocation_reason = COALESCE(k.revocation_reason || '; ', '') || reason
+     WHERE k.institution = revoke_key.code AND k.number = revoke_key.number;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG102', MESSAGE = 'signing key is not known to this ledger',
+            DETAIL = format('Institution %s, key %s.', lpad(code::text, 4, '0'), number);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.revoke_key(integer, integer, text, timestamptz) IS
+'Revokes a key as of a time (now where none is given): what it signed at or after that time is refused (LG103), what it signed before stands. A revocation is never taken back; a second one can only make it earlier. Waits for running payments. By the central bank. Errors: 22004, LG102';
+
+CREATE FUNCTION dcep.grant_institution(role name, code integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_kind text := (dcep.require_institution(code)).kind;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', role),
+            HINT = 'Create it first with CREATE ROLE.';
+    END IF;
+    IF EXISTS (SELECT FROM dcep.institution_role AS b
+                WHERE b.role = grant_institution.role AND b.institution <> grant_institution.code) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('role "%s" is bound to another institution', role),
+            HINT = 'Release it first with dcep.revoke_institution().';
+    END IF;
+    INSERT INTO dcep.institution_role (role, institution)
+    VALUES (grant_institution.role, grant_institution.code) ON CONFLICT DO NOTHING;
+    EXECUTE format('GRANT %I TO %I', 'dcep_' || found_kind, role);
+END
+$$;
+COMMENT ON FUNCTION dcep.grant_institution(name, integer) IS
+'Lets a database role act for an institution: binds it and makes it a member of dcep_central_bank, dcep_operator or dcep_supervisor. A role acts for one institution. By a superuser. Errors: 22004, 22023, 42704, 55000';
+
+CREATE FUNCTION dcep.revoke_institution(role name) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old_kind text;
+BEGIN
+    DELETE FROM dcep.institution_role AS b USING dcep.institution AS i
+     WHERE b.role = revoke_institution.role AND i.code = b.institution
+    RETURNING i.kind INTO old_kind;
+    IF old_kind IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" is bound to no institution', role);
+    END IF;
+    EXECUTE format('REVOKE %I FROM %I', 'dcep_' || old_kind, role);
+END
+$$;
+COMMENT ON FUNCTION dcep.revoke_institution(name) IS
+'Ends what dcep.grant_institution() began. By a superuser. Errors: 42704';
+
+CREATE FUNCTION dcep.vault(code integer) RETURNS dcep.wallet_id
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_institution dcep.institution := dcep.require_institution(code);
+BEGIN
+    IF found_institution.vault IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('institution %s has no vault', lpad(code::text, 4, '0')),
+            DETAIL = 'It is a supervisor.';
+    END IF;
+    RETURN found_institution.vault;
+END
+$$;
+COMMENT ON FUNCTION dcep.vault(integer) IS
+'An institution''s own wallet: the central bank''s issuance vault, or an operator''s vault. Errors: 22004, 22023';
+
+CREATE FUNCTION dcep.deposit_reserve(code integer, amount bigint, reference text DEFAULT NULL) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_deposit_reserve';
+COMMENT ON FUNCTION dcep.deposit_reserve(integer, bigint, text) IS
+'Records that an operator has paid into its reserve account at the central bank (minor units). By the central bank. Errors: 42501, 22004, 22003, 22023, LG304';
+
+CREATE FUNCTION dcep.withdraw_reserve(code integer, amount bigint, reference text DEFAULT NULL) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_withdraw_reserve';
+COMMENT ON FUNCTION dcep.withdraw_reserve(integer, bigint, text) IS
+'Records that an operator has taken out reserve that covers nothing issued (minor units). By the central bank. Errors: 42501, 22004, 22023, LG304, LG310';
+
+-- Inserts a transfer and returns its receipt; with a key, the first one's.
+CREATE FUNCTION dcep.pay_kind(kind dcep.transfer_kind, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text)
+    RETURNS dcep.receipt
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    receipt dcep.receipt;
+BEGIN
+    INSERT INTO dcep.transfer (kind, payer, payee, amount, key)
+    VALUES (pay_kind.kind, pay_kind.payer, pay_kind.payee, pay_kind.amount, pay_kind.key)
+    RETURNING id, kind, payer, payee, amount, key, created_at, seq, issuer, key_number, hash, signature INTO receipt;
+    IF NOT FOUND THEN
+        SELECT t.id, t.kind, t.payer, t.payee, t.amount, t.key, t.created_at, t.seq, t.issuer, t.key_number, t.hash,
+               t.signature
+          INTO STRICT receipt
+          FROM dcep.transfer AS t WHERE t.payer = pay_kind.payer AND t.key = pay_kind.key;
+    END IF;
+    RETURN receipt;
+END
+$$;
+COMMENT ON FUNCTION dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text) IS
+'Internal: one transfer of a kind';
+
+CREATE FUNCTION dcep.issue(code integer, amount bigint, key text DEFAULT NULL) RETURNS dcep.receipt
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.pay_kind('issue', dcep.vault(1), dcep.vault(code), amount, key)
+$$;
+COMMENT ON FUNCTION dcep.issue(integer, bigint, text) IS
+'Issues currency (minor units) to an operator''s vault and debits its reserve by the same amount. By the central bank. Errors: 42501, 22004, 22023, LG304, LG302, LG202, LG310';
+
+CREATE FUNCTION dcep.redeem(code integer, amount bigint, key text DEFAULT NULL) RETURNS dcep.receipt
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.pay_kind('redeem', dcep.vault(code), dcep.vault(1), amount, key)
+$$;
+COMMENT ON FUNCTION dcep.redeem(integer, bigint, text) IS
+'Takes currency (minor units) out of an operator''s vault, destroys it and credits its reserve by the same amount. By the operator. Errors: 42501, 22004, 22023, LG304, LG302, LG201, LG301, LG101-LG103';

@@ -1,0 +1,158 @@
+-- Wallets: opening, closing, freezing.
+
+CREATE FUNCTION dcep.require_wallet(wallet dcep.wallet_id) RETURNS dcep.wallet
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_wallet dcep.wallet;
+BEGIN
+    IF wallet IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'wallet must not be null';
+    END IF;
+    SELECT * INTO found_wallet FROM dcep.wallet AS w WHERE w.id = wallet;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG305', MESSAGE = 'wallet does not exist', DETAIL = format('Wallet %s.', wallet);
+    END IF;
+    RETURN found_wallet;
+END
+$$;
+COMMENT ON FUNCTION dcep.require_wallet(dcep.wallet_id) IS 'Internal: a wallet''s row, or an error (22004, LG305)';
+
+CREATE FUNCTION dcep.await_payments() RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_await_payments';
+COMMENT ON FUNCTION dcep.await_payments() IS
+'Internal: waits until every transaction that is paying right now has ended; later ones are not waited for';
+
+CREATE FUNCTION dcep.open_wallet(institution integer, request jsonb) RETURNS dcep.wallet_id
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted_class integer;
+    unknown_field text;
+BEGIN
+    IF institution IS NULL OR request IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'institution and request must not be null';
+    END IF;
+    PERFORM dcep.require_institution(institution, 'operator');
+    IF NOT dcep.caller_acts_for(institution) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied to open a wallet at institution %s', lpad(institution::text, 4, '0')),
+            HINT = 'A role opens wallets at the institution that it is bound to.';
+    END IF;
+    IF jsonb_typeof(request) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the opening request must be a JSON object';
+    END IF;
+    SELECT f INTO unknown_field FROM jsonb_object_keys(request) AS f WHERE f NOT IN ('class', 'form') ORDER BY f LIMIT 1;
+    IF unknown_field IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the opening request has an unknown field "%s"', unknown_field),
+            DETAIL = 'Known are class and form.';
+    END IF;
+    IF jsonb_typeof(request -> 'class') IS DISTINCT FROM 'number' OR request ->> 'class' !~ '^[0-9]{1,4}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG601', MESSAGE = 'opening request does not qualify for the class',
+            DETAIL = 'The request names no wallet class.', HINT = 'Name one, as in {"class": 1}.';
+    END IF;
+    wanted_class := (request ->> 'class')::integer;
+    IF wanted_class = 0 OR NOT EXISTS (SELECT FROM dcep.wallet_class AS c WHERE c.class = wanted_class) THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG601', MESSAGE = 'opening request does not qualify for the class',
+            DETAIL = format('Class %s cannot be opened.', wanted_class),
+            HINT = 'The classes that can be opened are those of dcep.wallet_class but 0.';
+    END IF;
+    IF COALESCE(request ->> 'form', 'software') NOT IN ('software', 'hardware') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('invalid form "%s"', request ->> 'form'), DETAIL = 'A wallet is software or hardware.';
+    END IF;
+    RETURN dcep.add_wallet(institution, wanted_class, COALESCE(request ->> 'form', 'software'), NULL);
+END
+$$;
+COMMENT ON FUNCTION dcep.open_wallet(integer, jsonb) IS
+'Opens a wallet at an operator. The request names its class, as in {"class": 1}, and may name its form (software, hardware). By the operator. Errors: 42501, 22004, 22023, LG601';
+
+CREATE FUNCTION dcep.caller_acts_for(institution integer) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dcep_caller_acts_for';
+COMMENT ON FUNCTION dcep.caller_acts_for(integer) IS
+'Inside a SECURITY DEFINER function: may the role that called it act for this institution?';
+
+-- Locks a wallet's chain: payments from it are over, or wait.
+CREATE FUNCTION dcep.lock_wallet(wallet dcep.wallet_id) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT FROM dcep.wallet_chain AS c WHERE c.wallet = lock_wallet.wallet FOR NO KEY UPDATE
+$$;
+COMMENT ON FUNCTION dcep.lock_wallet(dcep.wallet_id) IS
+'Internal: waits for the payment that this wallet is making, and keeps others out until the end of the transaction';
+
+-- Sets or clears restrictions.  The order makes them effective at once: the
+-- update shows payments that begin now that something is changing, the
+-- payer's lock ends what the wallet is paying, and waiting ends what it is
+-- being paid.
+CREATE FUNCTION dcep.restrict_wallet(wallet dcep.wallet_id, direction text, reason text, freezing boolean) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bits integer := CASE direction WHEN 'debit' THEN 1 WHEN 'credit' THEN 2 WHEN 'both' THEN 3 END;
+    found_wallet dcep.wallet := dcep.require_wallet(wallet);
+BEGIN
+    IF bits IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('invalid direction "%s"', COALESCE(direction, 'NULL')),
+            DETAIL = 'A wallet is frozen for debit (it may not pay), credit (it may not receive) or both.';
+    END IF;
+    IF COALESCE(reason, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a reason is required',
+            HINT = 'Give the case number or the legal basis.';
+    END IF;
+    UPDATE dcep.wallet AS w SET flags = CASE WHEN freezing THEN w.flags | bits ELSE w.flags & ~bits END
+     WHERE w.id = restrict_wallet.wallet;
+    INSERT INTO dcep.wallet_event (wallet, event, direction, reason, class)
+    VALUES (restrict_wallet.wallet, CASE WHEN freezing THEN 'freeze' ELSE 'unfreeze' END, restrict_wallet.direction,
+            restrict_wallet.reason, found_wallet.class);
+    IF bits & 1 <> 0 THEN
+        PERFORM dcep.lock_wallet(wallet);
+    END IF;
+    IF freezing AND bits & 2 <> 0 THEN
+        PERFORM dcep.await_payments();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.restrict_wallet(dcep.wallet_id, text, text, boolean) IS 'Internal: what freeze() and unfreeze() have in common';
+
+CREATE FUNCTION dcep.freeze(wallet dcep.wallet_id, direction text, reason text) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.restrict_wallet(wallet, direction, reason, true)
+$$;
+COMMENT ON FUNCTION dcep.freeze(dcep.wallet_id, text, text) IS
+'Forbids a wallet to pay (debit), to receive (credit) or both, at once: payments that began before are finished when this returns, later ones are refused (LG201, LG202). By the central bank. Errors: 22004, 22023, LG305';
+
+CREATE FUNCTION dcep.unfreeze(wallet dcep.wallet_id, direction text, reason text) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.restrict_wallet(wallet, direction, reason, false)
+$$;
+COMMENT ON FUNCTION dcep.unfreeze(dcep.wallet_id, text, text) IS
+'Lifts what dcep.freeze() imposed. By the central bank. Errors: 22004, 22023, LG305';
+
+CREATE FUNCTION dcep.close_wallet(wallet dcep.wallet_id) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_wallet dcep.wallet := dcep.require_wallet(wallet);
+    held bigint;
+BEGIN
+    IF NOT dcep.caller_acts_for(found_wallet.institution) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet);
+    END IF;
+    IF found_wallet.class = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a vault cannot be closed';
+    END IF;
+    IF found_wallet.status = 'closed' THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG306', MESSAGE = 'wallet is closed', DETAIL = format('Wallet %s.', wallet);
+    END IF;
+    UPDATE dcep.wallet AS w SET status = 'closed', closed_at = clock_timestamp() WHERE w.id = close_wallet.wallet;
+    PERFORM dcep.lock_wallet(wallet);
+    PERFORM dcep.await_payments();
+    SELECT sum(c.amount) INTO held FROM dcep.coin AS c WHERE c.owner = close_wallet.wallet;
+    IF held IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'wallet is not empty',
+            DETAIL = format('Wallet %s holds %s.', wallet, held),
+            HINT = 'Pay its balance out first, for instance with a transfer of kind exchange_out.';
+    END IF;
+    INSERT INTO dcep.wallet_event (wallet, event, class) VALUES (close_wallet.wallet, 'close', found_wallet.class);
+END
+$$;
+COMMENT ON FUNCTION dcep.close_wallet(dcep.wallet_id) IS
+'Closes an empty wallet for good; its history stays. By its operator. Errors: 22004, 42501, 55000 (not empty, or a vault), LG305, LG306';

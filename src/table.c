@@ -1,0 +1,263 @@
+/*
+ * table.c: direct access to dcep's own tables.
+ */
+#include "table.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "executor/executor.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+
+/* Oid of a relation of the schema dcep. */
+Oid
+dcep_relation_oid(const char *name)
+{
+	Oid schema = get_namespace_oid("dcep", true);
+	Oid oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"dcep.%s\" does not exist", name),
+				 errhint("Create the extension with CREATE EXTENSION dcep CASCADE.")));
+	return oid;
+}
+
+/* Opens a table, and its indexes too where rows are to be written. */
+DcepTable *
+dcep_table_open(const char *name, EState *estate)
+{
+	DcepTable *table = palloc0(sizeof(DcepTable));
+
+	table->rel = table_open(dcep_relation_oid(name), estate ? RowExclusiveLock : AccessShareLock);
+	table->slot = table_slot_create(table->rel, NULL);
+	table->estate = estate;
+	if (estate)
+	{
+		table->result = makeNode(ResultRelInfo);
+		InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
+		ExecOpenIndices(table->result, false);
+		table->changed = table_slot_create(table->rel, NULL);
+	}
+	return table;
+}
+
+/* Closes a table; the lock stays until the end of the transaction. */
+void
+dcep_table_close(DcepTable *table)
+{
+	if (table->estate)
+	{
+		ExecDropSingleTupleTableSlot(table->changed);
+		ExecCloseIndices(table->result);
+	}
+	ExecDropSingleTupleTableSlot(table->slot);
+	table_close(table->rel, NoLock);
+	pfree(table);
+}
+
+/* Equality scan key on the n-th column of an index. */
+void
+dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value)
+{
+	FmgrInfo function;
+
+	fmgr_info(equal, &function);
+	ScanKeyEntryInitializeWithInfo(key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, &function, value);
+}
+
+/* The index of that name, opened; one that the table already has open is taken from there. */
+static Relation
+open_index(DcepTable *table, const char *name)
+{
+	if (table->result)
+		for (int i = 0; i < table->result->ri_NumIndices; i++)
+			if (strcmp(RelationGetRelationName(table->result->ri_IndexRelationDescs[i]), name) == 0)
+			{
+				RelationIncrementReferenceCount(table->result->ri_IndexRelationDescs[i]);
+				return table->result->ri_IndexRelationDescs[i];
+			}
+	return index_open(dcep_relation_oid(name), AccessShareLock);
+}
+
+/* Begins a scan along an index. */
+DcepScan
+dcep_scan_begin(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count)
+{
+	DcepScan scan = {.table = table, .index = open_index(table, index)};
+
+	scan.desc = dcep_index_beginscan(table->rel, scan.index, snapshot, key_count);
+	index_rescan(scan.desc, keys, key_count, NULL, 0);
+	return scan;
+}
+
+/* Moves on to the next row. */
+bool
+dcep_scan_next(DcepScan *scan, ScanDirection direction)
+{
+	return index_getnext_slot(scan->desc, direction, scan->table->slot);
+}
+
+/* Ends a scan; the row that was read last stays in the table's slot. */
+void
+dcep_scan_end(DcepScan *scan)
+{
+	index_endscan(scan->desc);
+	RelationClose(scan->index);
+}
+
+/* Finds one row. */
+bool
+dcep_table_find(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count)
+{
+	DcepScan scan = dcep_scan_begin(table, index, snapshot, keys, key_count);
+	bool found = dcep_scan_next(&scan, ForwardScanDirection);
+
+	dcep_scan_end(&scan);
+	return found;
+}
+
+/* Column of the current row that cannot be null. */
+Datum
+dcep_column(DcepTable *table, AttrNumber column)
+{
+	bool is_null;
+	Datum value = slot_getattr(table->slot, column, &is_null);
+
+	if (is_null)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("unexpected null in column \"%s\" of \"dcep.%s\"",
+							   NameStr(TupleDescAttr(RelationGetDescr(table->rel), column - 1)->attname),
+							   RelationGetRelationName(table->rel))));
+	return value;
+}
+
+/* A bytea datum of these bytes. */
+Datum
+dcep_bytes_datum(const uint8 *from, int len)
+{
+	bytea *bytes = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(bytes, VARHDRSZ + len);
+	memcpy(VARDATA(bytes), from, len);
+	return PointerGetDatum(bytes);
+}
+
+/*
+ * Is the current row still the last word?  A reader that must not act on a
+ * row which a concurrent transaction is replacing asks this instead of locking
+ * the row.  Whoever replaces such a row waits, before it commits, for readers
+ * that came before (dcep_await_payments), so nobody is missed.
+ */
+DcepRowState
+dcep_row_state(DcepTable *table)
+{
+	HeapTuple tuple = ExecFetchSlotHeapTuple(table->slot, false, NULL);
+	HeapTupleHeader header = tuple->t_data;
+	TransactionId changer;
+
+	if ((header->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		return DCEP_ROW_STABLE;
+	changer = HeapTupleHeaderGetUpdateXid(header);
+	if (!TransactionIdIsValid(changer) || TransactionIdIsCurrentTransactionId(changer))
+		return DCEP_ROW_STABLE;
+	if (TransactionIdIsInProgress(changer))
+		return DCEP_ROW_CHANGING;
+	return TransactionIdDidCommit(changer) ? DCEP_ROW_CHANGED : DCEP_ROW_STABLE;
+}
+
+/* Raises what the server's own executor would for a row that moved on. */
+static void
+raise_concurrent(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("could not serialize access due to concurrent update")));
+}
+
+/* Locks the current row and fetches its newest version. */
+void
+dcep_row_lock(DcepTable *table)
+{
+	TM_FailureData failure;
+	ItemPointerData tid = table->slot->tts_tid;
+	uint8 flags = IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	TM_Result result;
+
+	/* With an older snapshot the transaction's own serves: it decides between "changed" and "mine". */
+	result = table_tuple_lock(table->rel, &tid, GetActiveSnapshot(), table->slot, GetCurrentCommandId(false),
+							  LockTupleNoKeyExclusive, LockWaitBlock, flags, &failure);
+	if (result == TM_Updated || result == TM_Deleted)
+		raise_concurrent();
+	if (result != TM_Ok)
+		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+}
+
+/* Fills the slot for the row to be written. */
+static void
+store_changed(DcepTable *table, const Datum *values, const bool *nulls)
+{
+	int columns = RelationGetDescr(table->rel)->natts;
+
+	ExecClearTuple(table->changed);
+	memcpy(table->changed->tts_values, values, columns * sizeof(Datum));
+	memcpy(table->changed->tts_isnull, nulls, columns * sizeof(bool));
+	ExecStoreVirtualTuple(table->changed);
+}
+
+/* Enters the row just written into its indexes. */
+static void
+insert_index_entries(DcepTable *table, bool is_update, DcepIndexes which)
+{
+	if (table->result->ri_NumIndices == 0 || which == DCEP_INDEXES_NONE)
+		return;
+	list_free(dcep_insert_index_tuples(table->result, table->changed, table->estate, is_update, which));
+	ResetPerTupleExprContext(table->estate);
+}
+
+/* Inserts a row. */
+void
+dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls)
+{
+	store_changed(table, values, nulls);
+	table_tuple_insert(table->rel, table->changed, GetCurrentCommandId(true), 0, NULL);
+	insert_index_entries(table, false, DCEP_INDEXES_ALL);
+}
+
+/* Replaces a row that the caller has locked. */
+void
+dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls)
+{
+	TM_FailureData failure;
+	LockTupleMode mode;
+	DcepIndexes which;
+	TM_Result result;
+
+	store_changed(table, values, nulls);
+	result = dcep_tuple_update(table->rel, tid, table->changed, GetCurrentCommandId(true), &failure, &mode, &which);
+	if (result != TM_Ok)
+		elog(ERROR, "a locked row of \"dcep.%s\" was changed: %d", RelationGetRelationName(table->rel), (int) result);
+	insert_index_entries(table, true, which);
+	*tid = table->changed->tts_tid;
+}
+
+/* Deletes a row. */
+void
+dcep_table_delete(DcepTable *table, ItemPointer tid)
+{
+	TM_FailureData failure;
+	TM_Result result = table_tuple_delete(table->rel, tid, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
+										  true, &failure, false);
+
+	if (result == TM_Updated || result == TM_Deleted)
+		raise_concurrent();
+	if (result != TM_Ok)
+		elog(ERROR, "could not delete a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+}

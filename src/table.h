@@ -1,0 +1,90 @@
+/*
+ * table.h: direct access to dcep's own tables.
+ *
+ * The payment path reads and writes a handful of rows that it names exactly.
+ * Going through SPI for each costs more than the cryptography; this module
+ * does the same with the table and index access methods.  It serves every
+ * index that a table has, expression and partial ones too, and works under
+ * any isolation level.  Row-level security does not apply here: the caller
+ * has decided who may do what (access.h) before it opens a table.
+ */
+#ifndef DCEP_TABLE_H
+#define DCEP_TABLE_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+/* An open table of the schema dcep. */
+typedef struct DcepTable
+{
+	Relation rel;
+	EState *estate;			/* NULL when opened for reading */
+	ResultRelInfo *result;	/* its open indexes, when opened for writing */
+	TupleTableSlot *slot;	/* the row that was read last */
+	TupleTableSlot *changed; /* the row to be written */
+} DcepTable;
+
+/* A scan along an index of such a table. */
+typedef struct DcepScan
+{
+	DcepTable *table;
+	Relation index;
+	IndexScanDesc desc;
+} DcepScan;
+
+/* Oid of a relation of the schema dcep; an error when the extension is not there. */
+extern Oid dcep_relation_oid(const char *name);
+
+/* `estate` is NULL for reading alone; for writing it must live until the table is closed. */
+extern DcepTable *dcep_table_open(const char *name, EState *estate);
+extern void dcep_table_close(DcepTable *table);
+
+/* Equality scan key on the n-th column of an index. */
+extern void dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value);
+
+extern DcepScan dcep_scan_begin(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count);
+/* Leaves the next row in table->slot. */
+extern bool dcep_scan_next(DcepScan *scan, ScanDirection direction);
+/* The row stays in table->slot. */
+extern void dcep_scan_end(DcepScan *scan);
+
+/* Finds one row by the first column(s) of an index, leaves it in table->slot. */
+extern bool dcep_table_find(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count);
+
+/* Column of table->slot that cannot be null. */
+extern Datum dcep_column(DcepTable *table, AttrNumber column);
+
+/* A bytea datum of these bytes, palloc'd. */
+extern Datum dcep_bytes_datum(const uint8 *from, int len);
+
+typedef enum DcepRowState
+{
+	DCEP_ROW_STABLE,	/* nobody is changing this row */
+	DCEP_ROW_CHANGING,	/* another transaction is changing it right now */
+	DCEP_ROW_CHANGED	/* another transaction has changed it since the snapshot */
+} DcepRowState;
+
+/* Is the row in table->slot still the last word? */
+extern DcepRowState dcep_row_state(DcepTable *table);
+
+/*
+ * Locks the row in table->slot against other writers until the end of the
+ * transaction, waiting for whoever holds it, and leaves its newest version in
+ * table->slot. 40001 where the transaction's snapshot forbids that version.
+ */
+extern void dcep_row_lock(DcepTable *table);
+
+/* Writes. `values` and `nulls` have one entry a column. */
+extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls);
+/* Replaces the row at `tid`, which the caller has locked. Returns the new place in `tid`. */
+extern void dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls);
+/* Deletes the row at `tid`, which no other transaction can be deleting. */
+extern void dcep_table_delete(DcepTable *table, ItemPointer tid);
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * transfer.c: the triggers of dcep.transfer, and the function of that name.
+ *
+ *   transfer_begin    BEFORE STATEMENT  makes a statement current
+ *   transfer_execute  BEFORE ROW        executes the payment and fills the row,
+ *                                       or verifies a row that a dump brings back
+ *   transfer_settle   AFTER STATEMENT   proves that every executed payment has
+ *                                       its row, and writes what was kept
+ *   transfer_guard    UPDATE, DELETE, TRUNCATE are refused, always
+ *
+ * The first three fire at the origin only: replicated rows have been paid.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "access.h"
+#include "batch.h"
+#include "errcodes.h"
+#include "payment.h"
+#include "receipt.h"
+
+PG_FUNCTION_INFO_V1(dcep_transfer_begin);
+PG_FUNCTION_INFO_V1(dcep_transfer_execute);
+PG_FUNCTION_INFO_V1(dcep_transfer_settle);
+PG_FUNCTION_INFO_V1(dcep_append_only);
+PG_FUNCTION_INFO_V1(dcep_transfer);
+
+/* The trigger's data; an error where the function was not called by the trigger that it is made for. */
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function may only be called as a trigger")));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* BEFORE STATEMENT */
+Datum
+dcep_transfer_begin(PG_FUNCTION_ARGS)
+{
+	DcepStatement *statement;
+
+	trigger_data(fcinfo);
+	statement = dcep_statement_begin();
+	statement->batch = dcep_batch_take();
+	if (statement->batch)
+		dcep_batch_lock(statement, dcep_config_required());
+	return PointerGetDatum(NULL);
+}
+
+/* AFTER STATEMENT */
+Datum
+dcep_transfer_settle(PG_FUNCTION_ARGS)
+{
+	DcepStatement *statement = dcep_statement_current();
+
+	trigger_data(fcinfo);
+	if (statement == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("payments were settled that had not begun"),
+						errhint("Enable all triggers of dcep.transfer.")));
+	dcep_statement_end(statement);
+	return PointerGetDatum(NULL);
+}
+
+/* Columns that only the trigger fills; a row that has its hash comes from a dump. */
+static const DcepTransferColumn computed[] = {
+	DCEP_TRANSFER_ID,	   DCEP_TRANSFER_CHANGE, DCEP_TRANSFER_CREATED_AT, DCEP_TRANSFER_SEQ,
+	DCEP_TRANSFER_KEY_NUMBER, DCEP_TRANSFER_ISSUER, DCEP_TRANSFER_SUITE,   DCEP_TRANSFER_INPUTS,
+	DCEP_TRANSFER_PREV_HASH,  DCEP_TRANSFER_SIGNATURE};
+
+/* Refuses values for columns that are computed. */
+static void
+check_not_supplied(TriggerData *trigger, const bool *nulls)
+{
+	for (size_t i = 0; i < lengthof(computed); i++)
+		if (!nulls[computed[i] - 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_GENERATED_ALWAYS),
+					 errmsg("cannot insert a value into column \"%s\"",
+							NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
+					 errdetail("The payment computes it. Give payer, payee, amount and, where wanted, kind, key and memo.")));
+}
+
+/* Refuses nulls where the caller must say what it wants. */
+static bool
+check_given(const bool *nulls, DcepRefusal *refusal)
+{
+	static const struct
+	{
+		DcepTransferColumn column;
+		const char *name;
+	} required[] = {{DCEP_TRANSFER_PAYER, "payer"},
+					{DCEP_TRANSFER_PAYEE, "payee"},
+					{DCEP_TRANSFER_AMOUNT, "amount"},
+					{DCEP_TRANSFER_KIND, "kind"}};
+
+	for (size_t i = 0; i < lengthof(required); i++)
+		if (nulls[required[i].column - 1])
+		{
+			dcep_refuse(refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "payer, payee, amount and kind must not be null");
+			return dcep_refusal_detail(refusal, "The %s is null.", required[i].name);
+		}
+	return true;
+}
+
+/* A row that has a hash already: a dump brings it back. Its hash must be that of its content. */
+static void
+verify_restored(const DcepConfig *config, const Datum *values, const bool *nulls)
+{
+	DcepTransfer transfer;
+	DcepOpening opening;
+
+	if (!dcep_access_owns())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied to insert a transfer that has its hash already"),
+						errdetail("Only a restore by a superuser or the extension's owner brings such rows.")));
+	dcep_transfer_read(config, values, nulls, &transfer);
+	dcep_transfer_open(config, &transfer, &opening);
+	if (memcmp(opening.transfer_hash, transfer.hash, DCEP_HASH_LEN) != 0)
+		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
+						errdetail("The hash of transfer " INT64_FORMAT " does not match its row.", transfer.context.id)));
+}
+
+/* Takes the instruction out of a row. */
+static void
+read_instruction(const DcepConfig *config, const Datum *values, const bool *nulls, DcepInstruction *instruction)
+{
+	instruction->order.kind = dcep_config_kind(config, DatumGetObjectId(values[DCEP_TRANSFER_KIND - 1]));
+	instruction->order.payer = DatumGetInt64(values[DCEP_TRANSFER_PAYER - 1]);
+	instruction->order.payee = DatumGetInt64(values[DCEP_TRANSFER_PAYEE - 1]);
+	instruction->order.amount = DatumGetInt64(values[DCEP_TRANSFER_AMOUNT - 1]);
+	instruction->key = dcep_text(values[DCEP_TRANSFER_KEY - 1], nulls[DCEP_TRANSFER_KEY - 1]);
+	instruction->memo = dcep_text(values[DCEP_TRANSFER_MEMO - 1], nulls[DCEP_TRANSFER_MEMO - 1]);
+}
+
+/* Executes a row's payment; its outcome is dealt with where it is not "paid". */
+static DcepOutcome
+execute_row(const DcepConfig *config, const Datum *values, const bool *nulls, DcepTransfer *transfer)
+{
+	DcepStatement *statement = dcep_statement_current();
+	DcepInstruction instruction;
+	DcepRefusal refusal;
+	DcepOutcome outcome = DCEP_REFUSED;
+
+	if (statement == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were executed that had not begun"),
+				 errhint("Enable all triggers of dcep.transfer.")));
+	if (check_given(nulls, &refusal))
+	{
+		read_instruction(config, values, nulls, &instruction);
+		outcome = dcep_payment_execute(statement, config, &instruction, transfer, &refusal);
+	}
+	if (statement->batch)
+		dcep_batch_result(statement->batch, outcome, transfer, &refusal);
+	else if (outcome == DCEP_REFUSED)
+		dcep_refusal_raise(&refusal);
+	return outcome;
+}
+
+/* BEFORE ROW: executes the payment, or verifies a restored row. */
+Datum
+dcep_transfer_execute(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	const DcepConfig *config = dcep_config_required();
+	Datum values[DCEP_TRANSFER_COLUMNS];
+	bool nulls[DCEP_TRANSFER_COLUMNS];
+	DcepTransfer transfer;
+	HeapTuple row;
+
+	if (desc->natts != DCEP_TRANSFER_COLUMNS)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("dcep.transfer does not have the columns that this version of the library knows"),
+						errhint("Run ALTER EXTENSION dcep UPDATE, and restart the sessions.")));
+	heap_deform_tuple(trigger->tg_trigtuple, desc, values, nulls);
+	if (!nulls[DCEP_TRANSFER_HASH - 1])
+	{
+		verify_restored(config, values, nulls);
+		return PointerGetDatum(trigger->tg_trigtuple);
+	}
+	check_not_supplied(trigger, nulls);
+	if (execute_row(config, values, nulls, &transfer) != DCEP_PAID)
+		return PointerGetDatum(NULL); /* no row: it was refused, or it is there already */
+	dcep_transfer_write(config, &transfer, values, nulls);
+	row = heap_form_tuple(desc, values, nulls);
+	dcep_statement_executed(dcep_statement_current(), &transfer);
+	return PointerGetDatum(row);
+}
+
+/* UPDATE, DELETE or TRUNCATE of what is never changed. */
+Datum
+dcep_append_only(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	const char *table = RelationGetRelationName(trigger->tg_relation);
+	bool is_journal = trigger->tg_trigger->tgnargs == 0;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DCEP_APPEND_ONLY),
+			 is_journal ? errmsg("journal is append-only") : errmsg("only payments change this table"),
+			 errdetail("Rows of \"dcep.%s\" are never updated, deleted or truncated by hand.", table),
+			 errhint("A mistaken payment is corrected by another one in the opposite direction.")));
+	return PointerGetDatum(NULL);
+}
+
+/* --- dcep.transfer() --------------------------------------------------------- */
+
+static const char *const pay_sql =
+	"INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
+	"VALUES ($1, $2, $3, $4, $5) RETURNING *";
+
+/* The prepared INSERT; it belongs to the backend and is revalidated by the plan cache. */
+static SPIPlanPtr
+pay_plan(Oid wallet_type)
+{
+	static SPIPlanPtr plan = NULL;
+	static Oid plan_type = InvalidOid;
+	Oid types[] = {wallet_type, wallet_type, INT8OID, TEXTOID, TEXTOID};
+
+	if (plan && plan_type == wallet_type)
+		return plan;
+	if (plan)
+		SPI_freeplan(plan);
+	plan = SPI_prepare(pay_sql, lengthof(types), types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a payment: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	plan_type = wallet_type;
+	return plan;
+}
+
+/* The transfer that a key of a payer stands for; it was found to be there under the payer's lock. */
+static void
+find_replayed(const DcepConfig *config, int64 payer, DcepText key, DcepTransfer *transfer)
+{
+	DcepTable *journal = dcep_table_open("transfer", NULL);
+	Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+
+	if (!dcep_transfer_find_key(config, journal, snapshot, payer, key, transfer))
+		elog(ERROR, "a payment was dropped");
+	dcep_transfer_detach(transfer);
+	UnregisterSnapshot(snapshot);
+	dcep_table_close(journal);
+}
+
+/* The transfer of a row that the INSERT returned. */
+static void
+read_returned(const DcepConfig *config, DcepTransfer *transfer)
+{
+	Datum values[DCEP_TRANSFER_COLUMNS];
+	bool nulls[DCEP_TRANSFER_COLUMNS];
+
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
+	dcep_transfer_read(config, values, nulls, transfer);
+}
+
+/* dcep.transfer(payer, payee, amount, key, memo) → receipt: one INSERT, or the receipt of the one before. */
+Datum
+dcep_transfer(PG_FUNCTION_ARGS)
+{
+	const DcepConfig *config = dcep_config_required();
+	Oid wallet_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	MemoryContext caller = CurrentMemoryContext;
+	TupleDesc desc = dcep_receipt_desc(fcinfo);
+	Datum values[5];
+	char nulls[5];
+	DcepTransfer transfer;
+	Datum receipt;
+
+	for (int i = 0; i < 5; i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	SPI_connect();
+	if (SPI_execute_plan(pay_plan(wallet_type), values, nulls, false, 1) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not execute a payment");
+	if (SPI_processed == 1)
+		read_returned(config, &transfer);
+	else
+		find_replayed(config, DatumGetInt64(values[0]), dcep_text(values[3], nulls[3] == 'n'), &transfer);
+	MemoryContextSwitchTo(caller);
+	receipt = dcep_receipt_make(config, desc, &transfer);
+	SPI_finish();
+	return receipt;
+}

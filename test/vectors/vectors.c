@@ -1,0 +1,248 @@
+/*
+ * vectors.c: makes the test vectors of docs/format.md.
+ *
+ * One transfer in each suite, and one batch.  The keys are those of the
+ * standards' own examples, so that nobody takes them for real ones.  Ed25519
+ * signatures come out the same every time; those of SM2 and P-256 do not, so
+ * that two that were made once are kept here and only verified.
+ */
+#include "vectors.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_SIZE 7
+#define BATCH_INDEX 4
+
+typedef struct Example
+{
+	int suite;
+	const char *private_key;
+	const char *signature; /* NULL: deterministic */
+} Example;
+
+static const Example examples[] = {
+	{DCEP_SUITE_ED25519, "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", NULL},
+	{DCEP_SUITE_SM2, "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8",
+	 "a9aa8cf3a541354e21a40eada26ba862199bb775a5b1e69d2294be9fc0fa983e"
+	 "e4ebcf987ca24c3648286664ed3f35ad47377b58b70e2f6311db3ad9d0a5cf28"},
+	{DCEP_SUITE_P256, "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
+	 "d6f2794dc7abee495b0934f94ffa5c4ca3d21348d6f461f3e685d38552475742"
+	 "4154cb47405d72a3fef7551241858d508719ad016c9ad1e0619c21ca7f22ff67"},
+};
+
+static char text[16384];
+static size_t text_len;
+
+/* Reads hexadecimal digits into bytes, returns their number. */
+size_t
+vectors_unhex(const char *hex, uint8_t *out)
+{
+	size_t len = strlen(hex) / 2;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+		char *end;
+
+		out[i] = (uint8_t) strtoul(digits, &end, 16);
+		if (*end != '\0')
+			abort();
+	}
+	return len;
+}
+
+/* Adds to the text. */
+static void
+add(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_len += (size_t) vsnprintf(text + text_len, sizeof(text) - text_len, format, args);
+	va_end(args);
+	if (text_len >= sizeof(text))
+		abort();
+}
+
+/* Adds a line of bytes in hexadecimal digits. */
+static void
+add_hex(const char *name, const uint8_t *bytes, size_t len)
+{
+	add("%s = ", name);
+	for (size_t i = 0; i < len; i++)
+		add("%02x", bytes[i]);
+	add("\n");
+}
+
+/* Adds a signed coin in its text form. */
+static void
+add_coin(const char *name, const DcepSignedCoin *coin)
+{
+	uint8_t bytes[DCEP_COIN_MAX_LEN];
+	size_t len = dcep_signed_coin_put(coin, bytes);
+	char encoded[DCEP_COIN_MAX_LEN * 2];
+
+	encoded[dcep_base64url_put(bytes, len, encoded)] = '\0';
+	add("%s = " DCEP_COIN_PREFIX "%s\n", name, encoded);
+}
+
+/* Key pair with a given private key, by way of the PEM that a key file would have. */
+DcepKeyPair *
+vectors_key(int suite, const char *private_hex)
+{
+	static const char *const der_prefix[] = {
+		[DCEP_SUITE_ED25519] = "302e020100300506032b657004220420",
+		[DCEP_SUITE_SM2] = "3041020100301306072a8648ce3d020106082a811ccf5501822d042730250201010420",
+		[DCEP_SUITE_P256] = "3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420"};
+	uint8_t der[128];
+	char base64[256];
+	char pem[512];
+	size_t len = vectors_unhex(der_prefix[suite], der);
+
+	len += vectors_unhex(private_hex, der + len);
+	len = dcep_base64url_put(der, len, base64);
+	for (size_t i = 0; i < len; i++)
+		base64[i] = base64[i] == '-' ? '+' : base64[i] == '_' ? '/' : base64[i];
+	while (len % 4 != 0)
+		base64[len++] = '=';
+	/* PEM has lines of 64 characters. */
+	len = (size_t) snprintf(pem, sizeof(pem), "-----BEGIN PRIVATE KEY-----\n%.64s\n%.*s%s-----END PRIVATE KEY-----\n",
+							base64, len > 64 ? (int) len - 64 : 0, base64 + 64, len > 64 ? "\n" : "");
+	return dcep_key_from_pem(pem, len);
+}
+
+/* The transfer that all examples have in common. */
+static DcepContext
+example_context(void)
+{
+	static const int64_t inputs[] = {41, 86};
+	DcepContext context = {
+		.seq = 2,
+		.id = 1000,
+		.kind = DCEP_KIND_TRANSFER,
+		.payer = dcep_wallet_compose(2, INT64_C(99999999999)),
+		.payee = dcep_wallet_compose(3, INT64_C(12345678901)),
+		.amount = 1250,
+		.created_at = INT64_C(1767225600123456), /* 2026-01-01 00:00:00.123456 UTC */
+		.key = {"order 1", 7},
+		.inputs = inputs,
+		.input_count = 2,
+	};
+
+	memset(context.prev_hash, 0xab, DCEP_HASH_LEN);
+	return context;
+}
+
+/* Adds the fields of the transfer in words. */
+static void
+add_transfer(const DcepContext *context)
+{
+	uint8_t bytes[512];
+
+	add("[transfer]\n");
+	add_hex("prev_hash", context->prev_hash, DCEP_HASH_LEN);
+	add("seq = %lld\nid = %lld\nkind = %d\n", (long long) context->seq, (long long) context->id, context->kind);
+	add("payer = %016lld\npayee = %016lld\n", (long long) context->payer, (long long) context->payee);
+	add("amount = %lld\ncreated_at = %lld\n", (long long) context->amount, (long long) context->created_at);
+	add("key = %s\ninputs = 41 86\nmemo is absent\nchange = 350\n", context->key.data);
+	dcep_context_put(context, bytes);
+	add_hex("context", bytes, dcep_context_length(context));
+}
+
+/* Signs the example, or takes the signature that was kept; it must be valid either way. */
+static bool
+sign_example(const Example *example, DcepKeyPair *key, const uint8_t root[DCEP_HASH_LEN],
+			 uint8_t signature[DCEP_SIGNATURE_LEN])
+{
+	if (example->signature != NULL)
+		vectors_unhex(example->signature, signature);
+	else if (!dcep_root_sign(key, root, signature))
+		return false;
+	return dcep_root_verify(key, root, signature) == DCEP_SIGNATURE_VALID;
+}
+
+/* Adds the same transfer as the last but one of a batch's leaves, signed with the others. */
+static bool
+add_batch(DcepKeyPair *key, const DcepOpening *opening)
+{
+	uint8_t leaves[BATCH_SIZE][DCEP_HASH_LEN];
+	uint8_t root[DCEP_HASH_LEN];
+	uint8_t signature[DCEP_SIGNATURE_LEN];
+	DcepSignedCoin coin;
+
+	for (int i = 0; i < BATCH_SIZE; i++)
+		memset(leaves[i], i, DCEP_HASH_LEN);
+	memcpy(leaves[BATCH_INDEX], opening->transfer_hash, DCEP_HASH_LEN);
+	if (!dcep_batch_root(DCEP_SUITE_ED25519, leaves, BATCH_SIZE, root) || !dcep_root_sign(key, root, signature))
+		return false;
+	dcep_opening_coin(opening, DCEP_COIN_PAYEE, signature, &coin);
+	coin.batch_index = BATCH_INDEX;
+	coin.batch_size = BATCH_SIZE;
+	coin.path_len = dcep_path_length(BATCH_INDEX, BATCH_SIZE);
+	if (!dcep_batch_path(DCEP_SUITE_ED25519, leaves, BATCH_SIZE, BATCH_INDEX, coin.path))
+		return false;
+
+	add("\n[batch]\nsize = %d\nindex = %d\n", BATCH_SIZE, BATCH_INDEX);
+	for (int i = 0; i < coin.path_len; i++)
+		add_hex("path", coin.path[i], DCEP_HASH_LEN);
+	add_hex("root", root, DCEP_HASH_LEN);
+	add_hex("signature", signature, DCEP_SIGNATURE_LEN);
+	add_coin("payee_coin", &coin);
+	return true;
+}
+
+/* Adds one suite's hashes, signature and coins. */
+static bool
+add_suite(const Example *example, const DcepContext *context)
+{
+	DcepMint mint = {example->suite, 2, 1, {'C', 'N', 'Y'}, 2};
+	DcepKeyPair *key = vectors_key(example->suite, example->private_key);
+	uint8_t public_key[DCEP_PUBLIC_KEY_MAX];
+	uint8_t body[DCEP_COIN_BODY_LEN];
+	uint8_t signature[DCEP_SIGNATURE_LEN];
+	DcepOpening opening;
+	DcepSignedCoin coin;
+	bool done = key != NULL && dcep_opening_compute(&mint, context, 350, false, &opening) &&
+				sign_example(example, key, opening.transfer_hash, signature);
+
+	if (done)
+	{
+		add("\n[%s]\nprivate_key = %s\n", dcep_suite_name(example->suite), example->private_key);
+		add_hex("public_key", public_key, dcep_key_public(key, public_key));
+		add_hex("context_hash", opening.context_hash, DCEP_HASH_LEN);
+		dcep_coin_put_body(&opening.coin[DCEP_COIN_PAYEE], body);
+		add_hex("payee_body", body, DCEP_COIN_BODY_LEN);
+		add_hex("payee_hash", opening.coin_hash[DCEP_COIN_PAYEE], DCEP_HASH_LEN);
+		dcep_coin_put_body(&opening.coin[DCEP_COIN_CHANGE], body);
+		add_hex("change_body", body, DCEP_COIN_BODY_LEN);
+		add_hex("change_hash", opening.coin_hash[DCEP_COIN_CHANGE], DCEP_HASH_LEN);
+		add_hex("transfer_hash", opening.transfer_hash, DCEP_HASH_LEN);
+		add_hex("signature", signature, DCEP_SIGNATURE_LEN);
+		dcep_opening_coin(&opening, DCEP_COIN_PAYEE, signature, &coin);
+		add_coin("payee_coin", &coin);
+		dcep_opening_coin(&opening, DCEP_COIN_CHANGE, signature, &coin);
+		add_coin("change_coin", &coin);
+		done = example->suite != DCEP_SUITE_ED25519 || add_batch(key, &opening);
+	}
+	dcep_key_free(key);
+	return done;
+}
+
+/* The text that stands in docs/format.md. */
+const char *
+vectors_text(void)
+{
+	DcepContext context = example_context();
+
+	text_len = 0;
+	add_transfer(&context);
+	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
+	{
+		if (!add_suite(&examples[i], &context))
+			return NULL;
+	}
+	return text;
+}
