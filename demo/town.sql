@@ -57,7 +57,8 @@ SELECT demo.pace(:ROW_COUNT, :'since', 'payments') AS line \gset
 \echo :bold'One payment by hand':off
 SELECT wallet AS a FROM demo.wallet WHERE number = 1 \gset
 SELECT wallet AS b FROM demo.wallet WHERE number = 3050 \gset
-\echo '  SELECT * FROM dcep.transfer(':'a', :'b', 1250, 'lunch', 'noodles');'
+SELECT format('SELECT * FROM dcep.transfer(%L, %L, 1250, ''lunch'', ''noodles'');', :'a', :'b') AS line \gset
+\echo '  ':line
 \x on
 SELECT * FROM dcep.transfer(:'a', :'b', 1250, 'lunch', 'noodles');
 \x off

@@ -303,7 +303,8 @@ insert_rows(DcepBatch *batch, Oid wallet_type)
 	{
 		waiting = batch;
 		if (SPI_execute_with_args("INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
-								  "SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5)",
+								  "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
+								  "pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))",
 								  FIELD_COUNT, types, values, NULL, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not execute a batch");
 	}

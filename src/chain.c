@@ -44,7 +44,8 @@ typedef struct Walk
 	bool signatures;
 	int64 only; /* this wallet alone; 0: all */
 	DcepTable *journal;
-	MemoryContext scratch;
+	MemoryContext context; /* in which scans live */
+	MemoryContext scratch; /* for one row */
 	DcepIdSet *present; /* of all chains: ids of the transfers seen */
 	DcepIdSet *minting; /* and of those whose coins were consumed */
 	int64 wallet;		/* the chain that is being walked; 0 before the first */
@@ -172,23 +173,34 @@ begin_chain(Walk *walk, int64 wallet)
 	memset(walk->hash, 0, DCEP_HASH_LEN);
 }
 
+/* Moves a scan on to its next row. Scans remember things for later rows, so they never run in the scratch context. */
+static bool
+next_row(Walk *walk, DcepScan *scan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(walk->context);
+	bool found = dcep_scan_next(scan, ForwardScanDirection);
+
+	MemoryContextSwitchTo(caller);
+	CHECK_FOR_INTERRUPTS();
+	return found;
+}
+
 /* Wallet of the next row of wallet_chain, or PG_INT64_MAX after the last. */
 static int64
-next_chain(DcepScan *chains)
+next_chain(Walk *walk, DcepScan *chains)
 {
-	return dcep_scan_next(chains, ForwardScanDirection) ? DatumGetInt64(dcep_column(chains->table, 1)) : PG_INT64_MAX;
+	return next_row(walk, chains) ? DatumGetInt64(dcep_column(chains->table, 1)) : PG_INT64_MAX;
 }
 
 /* Next row of the journal; its payer, or PG_INT64_MAX after the last. Unreadable rows are reported and passed over. */
 static int64
 next_transfer(Walk *walk, DcepScan *transfers, DcepTransfer *transfer)
 {
-	while (dcep_scan_next(transfers, ForwardScanDirection))
+	while (next_row(walk, transfers))
 	{
 		TupleTableSlot *slot = transfers->table->slot;
 		const char *wrong;
 
-		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(walk->scratch);
 		slot_getallattrs(slot);
 		wrong = dcep_transfer_parse(walk->config, slot->tts_values, slot->tts_isnull, transfer);
@@ -209,7 +221,7 @@ merge_chains(Walk *walk, DcepScan *transfers, DcepScan *chains)
 {
 	DcepTransfer transfer;
 	int64 payer = next_transfer(walk, transfers, &transfer);
-	int64 wallet = next_chain(chains);
+	int64 wallet = next_chain(walk, chains);
 
 	while (payer != PG_INT64_MAX || wallet != PG_INT64_MAX)
 	{
@@ -229,7 +241,7 @@ merge_chains(Walk *walk, DcepScan *transfers, DcepScan *chains)
 		if (wallet == lowest)
 		{
 			check_head(walk, chains->table);
-			wallet = next_chain(chains);
+			wallet = next_chain(walk, chains);
 		}
 		else
 			report(walk, "head", lowest, walk->seq, 0, "the payer has no row in dcep.wallet_chain");
@@ -249,7 +261,9 @@ walk_chains(Walk *walk)
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
 	transfers = dcep_scan_begin(walk->journal, "transfer_payer_seq", walk->snapshot, &key, keys);
 	chains = dcep_scan_begin(chain, "wallet_chain_pkey", walk->snapshot, &key, keys);
+	MemoryContextSwitchTo(walk->scratch);
 	merge_chains(walk, &transfers, &chains);
+	MemoryContextSwitchTo(walk->context);
 	dcep_scan_end(&chains);
 	dcep_scan_end(&transfers);
 	dcep_table_close(chain);
@@ -263,17 +277,18 @@ check_all_inputs(Walk *walk)
 {
 	DcepScan scan = dcep_scan_begin(walk->journal, "transfer_pkey", walk->snapshot, NULL, 0);
 	TupleTableSlot *slot = walk->journal->slot;
+	MemoryContext caller = MemoryContextSwitchTo(walk->scratch);
 
-	while (dcep_scan_next(&scan, ForwardScanDirection))
+	while (next_row(walk, &scan))
 	{
 		DcepTransfer transfer;
 
-		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(walk->scratch);
 		slot_getallattrs(slot);
 		if (dcep_transfer_parse(walk->config, slot->tts_values, slot->tts_isnull, &transfer) == NULL)
 			check_inputs(walk, &transfer);
 	}
+	MemoryContextSwitchTo(caller);
 	dcep_scan_end(&scan);
 }
 
@@ -287,11 +302,10 @@ check_coins(Walk *walk)
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
 	scan = dcep_scan_begin(table, "coin_pkey", walk->snapshot, &key, walk->only ? 1 : 0);
-	while (dcep_scan_next(&scan, ForwardScanDirection))
+	while (next_row(walk, &scan))
 	{
 		int64 id = DatumGetInt64(dcep_column(table, 3));
 
-		CHECK_FOR_INTERRUPTS();
 		if (walk->only ? !transfer_exists(walk, id >> 1) : !dcep_idset_has(walk->present, id >> 1))
 			report(walk, "orphan", DatumGetInt64(dcep_column(table, 1)), 0, id >> 1,
 				   psprintf("live coin " INT64_FORMAT " was minted by no transfer", id));
@@ -319,7 +333,6 @@ dcep_verify_chain(PG_FUNCTION_ARGS)
 	Walk walk = {.only = PG_ARGISNULL(0) ? 0 : PG_GETARG_WALLET_ID(0),
 				 .signatures = PG_ARGISNULL(1) || PG_GETARG_BOOL(1),
 				 .result = (ReturnSetInfo *) fcinfo->resultinfo};
-	MemoryContext caller;
 
 	require_examiner(walk.only);
 	walk.config = dcep_config_required();
@@ -328,13 +341,12 @@ dcep_verify_chain(PG_FUNCTION_ARGS)
 	walk.present = walk.only ? NULL : dcep_idset_create();
 	walk.minting = walk.only ? NULL : dcep_idset_create();
 	walk.journal = dcep_table_open("transfer", NULL);
+	walk.context = CurrentMemoryContext;
 	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep walk", ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(walk.scratch);
 	walk_chains(&walk);
 	if (!walk.only && !dcep_idset_covers(walk.present, walk.minting))
 		check_all_inputs(&walk);
 	check_coins(&walk);
-	MemoryContextSwitchTo(caller);
 	dcep_table_close(walk.journal);
 	UnregisterSnapshot(walk.snapshot);
 	return (Datum) 0;

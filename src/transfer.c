@@ -285,7 +285,7 @@ dcep_transfer(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	SPI_connect();
-	if (SPI_execute_plan(pay_plan(wallet_type), values, nulls, false, 1) != SPI_OK_INSERT_RETURNING)
+	if (SPI_execute_plan(pay_plan(wallet_type), values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not execute a payment");
 	if (SPI_processed == 1)
 		read_returned(config, &transfer);

@@ -45,49 +45,49 @@ CREATE FUNCTION dcep.wallet_id_hash(dcep.wallet_id) RETURNS integer
 CREATE FUNCTION dcep.wallet_id_hash_extended(dcep.wallet_id, bigint) RETURNS bigint
     AS 'hashint8extended' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
 
-CREATE OPERATOR dcep.= (
+CREATE OPERATOR pg_catalog.= (
     FUNCTION = dcep.wallet_id_eq, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.=), NEGATOR = OPERATOR(dcep.<>),
+    COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
     RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
 );
-CREATE OPERATOR dcep.<> (
+CREATE OPERATOR pg_catalog.<> (
     FUNCTION = dcep.wallet_id_ne, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.<>), NEGATOR = OPERATOR(dcep.=),
+    COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
     RESTRICT = neqsel, JOIN = neqjoinsel
 );
-CREATE OPERATOR dcep.< (
+CREATE OPERATOR pg_catalog.< (
     FUNCTION = dcep.wallet_id_lt, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.>), NEGATOR = OPERATOR(dcep.>=),
+    COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
     RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-CREATE OPERATOR dcep.<= (
+CREATE OPERATOR pg_catalog.<= (
     FUNCTION = dcep.wallet_id_le, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.>=), NEGATOR = OPERATOR(dcep.>),
+    COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
     RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-CREATE OPERATOR dcep.> (
+CREATE OPERATOR pg_catalog.> (
     FUNCTION = dcep.wallet_id_gt, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.<), NEGATOR = OPERATOR(dcep.<=),
+    COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
     RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-CREATE OPERATOR dcep.>= (
+CREATE OPERATOR pg_catalog.>= (
     FUNCTION = dcep.wallet_id_ge, LEFTARG = dcep.wallet_id, RIGHTARG = dcep.wallet_id,
-    COMMUTATOR = OPERATOR(dcep.<=), NEGATOR = OPERATOR(dcep.<),
+    COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
     RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
 
 CREATE OPERATOR CLASS dcep.wallet_id_ops DEFAULT FOR TYPE dcep.wallet_id USING btree AS
-    OPERATOR 1 dcep.<,
-    OPERATOR 2 dcep.<=,
-    OPERATOR 3 dcep.=,
-    OPERATOR 4 dcep.>=,
-    OPERATOR 5 dcep.>,
+    OPERATOR 1 pg_catalog.<,
+    OPERATOR 2 pg_catalog.<=,
+    OPERATOR 3 pg_catalog.=,
+    OPERATOR 4 pg_catalog.>=,
+    OPERATOR 5 pg_catalog.>,
     FUNCTION 1 dcep.wallet_id_cmp(dcep.wallet_id, dcep.wallet_id),
     FUNCTION 2 dcep.wallet_id_sortsupport(internal),
     FUNCTION 4 pg_catalog.btequalimage(oid);
 
 CREATE OPERATOR CLASS dcep.wallet_id_ops DEFAULT FOR TYPE dcep.wallet_id USING hash AS
-    OPERATOR 1 dcep.=,
+    OPERATOR 1 pg_catalog.=,
     FUNCTION 1 dcep.wallet_id_hash(dcep.wallet_id),
     FUNCTION 2 dcep.wallet_id_hash_extended(dcep.wallet_id, bigint);
 
@@ -131,14 +131,14 @@ CREATE FUNCTION dcep.otp_token_ne(dcep.otp_token, dcep.otp_token) RETURNS boolea
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 -- Without operator classes: an index would compare bit by bit and keep tokens in order.
-CREATE OPERATOR dcep.= (
+CREATE OPERATOR pg_catalog.= (
     FUNCTION = dcep.otp_token_eq, LEFTARG = dcep.otp_token, RIGHTARG = dcep.otp_token,
-    COMMUTATOR = OPERATOR(dcep.=), NEGATOR = OPERATOR(dcep.<>),
+    COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
     RESTRICT = eqsel, JOIN = eqjoinsel
 );
-CREATE OPERATOR dcep.<> (
+CREATE OPERATOR pg_catalog.<> (
     FUNCTION = dcep.otp_token_ne, LEFTARG = dcep.otp_token, RIGHTARG = dcep.otp_token,
-    COMMUTATOR = OPERATOR(dcep.<>), NEGATOR = OPERATOR(dcep.=),
+    COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
     RESTRICT = neqsel, JOIN = neqjoinsel
 );
 
@@ -173,14 +173,14 @@ CREATE FUNCTION dcep.signed_coin_eq(dcep.signed_coin, dcep.signed_coin) RETURNS 
 CREATE FUNCTION dcep.signed_coin_ne(dcep.signed_coin, dcep.signed_coin) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE OPERATOR dcep.= (
+CREATE OPERATOR pg_catalog.= (
     FUNCTION = dcep.signed_coin_eq, LEFTARG = dcep.signed_coin, RIGHTARG = dcep.signed_coin,
-    COMMUTATOR = OPERATOR(dcep.=), NEGATOR = OPERATOR(dcep.<>),
+    COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
     RESTRICT = eqsel, JOIN = eqjoinsel
 );
-CREATE OPERATOR dcep.<> (
+CREATE OPERATOR pg_catalog.<> (
     FUNCTION = dcep.signed_coin_ne, LEFTARG = dcep.signed_coin, RIGHTARG = dcep.signed_coin,
-    COMMUTATOR = OPERATOR(dcep.<>), NEGATOR = OPERATOR(dcep.=),
+    COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
     RESTRICT = neqsel, JOIN = neqjoinsel
 );
 

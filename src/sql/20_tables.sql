@@ -225,8 +225,15 @@ COMMENT ON COLUMN dcep.reserve_entry.hash IS 'reserve_hash of docs/format.md';
 
 -- --- what pg_dump carries ----------------------------------------------------
 
-SELECT pg_catalog.pg_extension_config_dump(c.oid, '')
-  FROM pg_catalog.pg_class AS c
- WHERE c.relnamespace = 'dcep'::pg_catalog.regnamespace
-   AND c.relkind IN ('r', 'S')
- ORDER BY c.oid;
+DO $$
+DECLARE
+    relation oid;
+BEGIN
+    FOR relation IN
+        SELECT c.oid FROM pg_catalog.pg_class AS c
+         WHERE c.relnamespace = 'dcep'::pg_catalog.regnamespace AND c.relkind IN ('r', 'S')
+    LOOP
+        PERFORM pg_catalog.pg_extension_config_dump(relation, '');
+    END LOOP;
+END
+$$;
