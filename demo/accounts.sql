@@ -40,9 +40,12 @@ LEFT JOIN (
 ) AS d ON d.id = a.id;
 
 \echo
-SELECT to_char(count(*), 'FM999,999') AS accounts, to_char(count(*) FILTER (WHERE amount > 0), 'FM999,999') AS funded,
-       demo.yuan(sum(amount)) AS total FROM demo.funding \gset
-\echo :bold:accounts' wallets,' :funded 'of them funded by their' :funding':off
+SELECT format('%s wallets, %s of them funded by %s', to_char(count(*), 'FM999,999'),
+              to_char(count(*) FILTER (WHERE amount > 0), 'FM999,999'),
+              CASE :'funding' WHEN 'drawdown' THEN 'their largest drawdown' ELSE 'their opening balance' END) AS line,
+       demo.yuan(sum(amount)) AS total
+FROM demo.funding \gset
+\echo :bold:line:off
 CREATE TABLE demo.wallet (
     id int PRIMARY KEY,
     operator int NOT NULL,
@@ -53,7 +56,7 @@ INSERT INTO demo.wallet SELECT id, 2 + id % 3, dcep.open_wallet(2 + id % 3, '{"c
 SELECT demo.pace(:ROW_COUNT, :'since', 'wallets opened') AS line \gset
 \echo '  ':line
 
-SELECT dcep.deposit_reserve(operator, total, 'opening'), dcep.issue(operator, total, 'opening')
+SELECT dcep.deposit_reserve(operator, total, 'opening'), dcep.issue(operator, total, 'opening-' || operator)
 FROM (
     SELECT operator, sum(amount)::bigint AS total FROM demo.wallet JOIN demo.funding USING (id) GROUP BY operator
 ) AS operators \g /dev/null
@@ -108,5 +111,5 @@ SELECT count(o.transfer) AS executed,
        (SELECT sum(amount) FROM dcep.transfer WHERE kind = 'issue') AS issued
 FROM demo.outcome o;
 SELECT executed, payer_is_payee AS "payer is payee", insufficient_funds AS "insufficient funds", other AS "refused otherwise",
-       demo.yuan(moved) AS moved, demo.yuan(issued) AS issued
+       to_char(moved, 'FM999,999,999,999') AS "moved, fen", to_char(issued, 'FM999,999,999,999') AS "issued, fen"
 FROM demo.counts;

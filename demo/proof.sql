@@ -14,26 +14,28 @@ WHERE dcep.coin_id(coin) = :coin \gset
 \echo '   worth' :fen 'fen; signature valid:' :verified'; state:' :state
 
 \echo
-\echo :bold'Back to its issuance, along the largest coin that each transfer consumed':off
+\echo :bold'Back to its issuance, along the coins that came from another wallet where there are any':off
+CREATE TABLE demo.path AS
 WITH RECURSIVE path (step, id) AS (
     SELECT 1, :coin::bigint / 2
     UNION ALL
-    SELECT step + 1, larger.id
+    SELECT step + 1, origin.id
     FROM path
     JOIN dcep.transfer t ON t.id = path.id
     CROSS JOIN LATERAL (
         SELECT m.id
         FROM unnest(t.inputs) AS input
         JOIN dcep.transfer m ON m.id = input / 2
-        ORDER BY CASE input % 2 WHEN 0 THEN m.amount ELSE m.change END DESC
+        ORDER BY input % 2, CASE input % 2 WHEN 0 THEN m.amount ELSE m.change END DESC
         LIMIT 1
-    ) AS larger
+    ) AS origin
 )
+SELECT step, id FROM path;
 SELECT step, t.kind, t.payer, t.payee, demo.yuan(t.amount) AS amount, demo.yuan(t.change) AS change, cardinality(t.inputs) AS coins,
        left(encode(t.hash, 'hex'), 12) || '...' AS hash
-FROM path
+FROM demo.path
 JOIN dcep.transfer t USING (id)
-CROSS JOIN (SELECT max(step) AS last FROM path) AS length
+CROSS JOIN (SELECT max(step) AS last FROM demo.path) AS length
 WHERE step <= 5 OR step > last - 3
 ORDER BY step;
 

@@ -83,10 +83,10 @@ SELECT n, p.operator,
        ROW(p.wallet,
            CASE mistake WHEN 1 THEN p.wallet::text WHEN 2 THEN overlay(r.wallet::text PLACING '7' FROM 9) ELSE r.wallet::text END,
            CASE mistake WHEN 3 THEN -amount WHEN 4 THEN amount + 100000000 ELSE amount END,
-           'order-' || CASE mistake WHEN 5 THEN 1 ELSE n END, NULL)::dcep.instruction
+           CASE mistake WHEN 5 THEN 'rent-' || payer ELSE 'order-' || n END, NULL)::dcep.instruction
 FROM (
     SELECT n,
-           1 + floor(random() * 3000)::int AS payer,
+           1 + floor(random() * 3090)::int AS payer,
            CASE WHEN random() < 0.75 THEN 3001 + floor(random() * 90)::int ELSE 1 + floor(random() * 3000)::int END AS payee,
            (100 * exp(random() * 6))::bigint AS amount,
            floor(random() * 1500)::int AS mistake

@@ -443,6 +443,7 @@ dcep_statement_begin(void)
 	statement->owner = ResourceOwnerCreate(CurTransactionResourceOwner, "dcep statement");
 	statement->subxact = GetCurrentSubTransactionId();
 	statement->outer = current;
+	statement->wrote = current != NULL; /* the outer one's purses must be seen */
 	current = statement;
 	return statement;
 }

@@ -249,7 +249,9 @@ find_replayed(const DcepConfig *config, int64 payer, DcepText key, DcepTransfer 
 	Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
 
 	if (!dcep_transfer_find_key(config, journal, snapshot, payer, key, transfer))
-		elog(ERROR, "a payment was dropped");
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("payment was dropped before it was executed"),
+						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
 	dcep_transfer_detach(transfer);
 	UnregisterSnapshot(snapshot);
 	dcep_table_close(journal);
