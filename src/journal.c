@@ -14,6 +14,9 @@
 #include "errcodes.h"
 #include "keyring.h"
 
+/* As of dcep.transfer_id_seq: a coin's id is up to twice that and one. */
+#define DCEP_TRANSFER_ID_MAX INT64CONST(4611686018427387903)
+
 /* PostgreSQL counts from 2000, the coin from 1970. */
 #define EPOCH_SHIFT (INT64CONST(86400000000) * (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
 
@@ -88,6 +91,16 @@ read_context(const DcepConfig *config, const Datum *values, const bool *nulls, D
 	context->memo = dcep_text(VALUE(DCEP_TRANSFER_MEMO), IS_NULL(DCEP_TRANSFER_MEMO));
 }
 
+/* Are the numbers such as payments have? Whoever altered a row may have put anything there. */
+static bool
+in_range(const DcepTransfer *transfer)
+{
+	const DcepContext *context = &transfer->context;
+
+	return context->id > 0 && context->id <= DCEP_TRANSFER_ID_MAX && context->seq > 0 && context->amount > 0 &&
+		   transfer->change >= 0 && transfer->issuer >= 1 && transfer->issuer <= 9999 && transfer->key_number > 0;
+}
+
 /* Reads a row. */
 const char *
 dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls, DcepTransfer *transfer)
@@ -95,11 +108,15 @@ dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *n
 	for (int column = 1; column <= DCEP_TRANSFER_SIGNATURE; column++)
 		if (IS_NULL(column))
 			return "a computed column is null";
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(VALUE(DCEP_TRANSFER_CREATED_AT))))
+		return "created_at is not a time";
 	read_context(config, values, nulls, &transfer->context);
 	transfer->change = DatumGetInt64(VALUE(DCEP_TRANSFER_CHANGE));
 	transfer->suite = DatumGetInt16(VALUE(DCEP_TRANSFER_SUITE));
 	transfer->issuer = DatumGetInt16(VALUE(DCEP_TRANSFER_ISSUER));
 	transfer->key_number = DatumGetInt32(VALUE(DCEP_TRANSFER_KEY_NUMBER));
+	if (!in_range(transfer))
+		return "a number is out of range";
 	if (!read_inputs(VALUE(DCEP_TRANSFER_INPUTS), &transfer->context))
 		return "inputs is not a one-dimensional array of bigint without nulls";
 	if (!read_bytes(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||

@@ -14,6 +14,7 @@ COMMENT ON FUNCTION dcep.verify_reserves() IS
 'Verifies the chains of reserve entries: hash, signature, gap, link, balance, head; one row a defect. By auditors and the central bank. Errors: 42501';
 
 -- --- the auditor's checks: each is a view of defects, empty when sound --------
+-- Sums must not fail on whatever number an altered row has: GREATEST, << and numeric are there for that.
 
 -- What was issued and not redeemed is in live coins, and was taken out of reserves.
 CREATE FUNCTION dcep.audit_conservation(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
@@ -41,7 +42,7 @@ CREATE FUNCTION dcep.audit_operators(OUT check_name text, OUT institution smalli
                sum(m.amount) FILTER (WHERE m.kind IN ('issue', 'redeem')) AS outstanding
           FROM (SELECT dcep.institution(t.payee) AS code, t.kind, t.amount FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
                 UNION ALL
-                SELECT dcep.institution(t.payer), t.kind, -t.amount FROM dcep.transfer AS t WHERE t.kind <> 'issue') AS m
+                SELECT dcep.institution(t.payer), t.kind, -GREATEST(t.amount, -9223372036854775807) FROM dcep.transfer AS t WHERE t.kind <> 'issue') AS m
          GROUP BY m.code),
     coins AS (SELECT dcep.institution(c.owner) AS code, sum(c.amount) AS live FROM dcep.coin AS c GROUP BY 1),
     reserves AS (SELECT r.institution AS code, -sum(r.amount) AS debits
@@ -64,7 +65,9 @@ CREATE FUNCTION dcep.audit_coins(OUT check_name text, OUT institution smallint, 
     SELECT 'live coin', dcep.institution(c.owner)::smallint, c.owner, c.id >> 1,
            CASE WHEN t.id IS NULL THEN format('coin %s was minted by no transfer', c.id)
                 WHEN c.id & 1 = 0 AND t.kind = 'redeem' THEN format('coin %s would be a redemption''s', c.id)
-                ELSE format('coin %s has amount %s instead of %s, or another owner than minted for', c.id, c.amount,
+                WHEN c.owner <> CASE c.id & 1 WHEN 0 THEN t.payee ELSE t.payer END
+                THEN format('coin %s was minted for another wallet', c.id)
+                ELSE format('coin %s has amount %s instead of %s', c.id, c.amount,
                             CASE c.id & 1 WHEN 0 THEN t.amount ELSE t.change END) END
       FROM dcep.coin AS c
       LEFT JOIN dcep.transfer AS t ON t.id = c.id >> 1
@@ -100,16 +103,16 @@ CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint,
       FROM minted AS m WHERE m.id IS NULL OR m.owner <> m.payer OR m.amount <= 0
     UNION ALL
     SELECT 'unbalanced transfer', NULL, t.payer, t.id,
-           format('inputs are worth %s, amount and change %s', COALESCE(s.total, 0), t.amount + t.change)
+           format('inputs are worth %s, amount and change %s', COALESCE(s.total, 0), t.amount::numeric + t.change)
       FROM dcep.transfer AS t
       LEFT JOIN (SELECT m.transfer, sum(m.amount) AS total FROM minted AS m GROUP BY m.transfer) AS s ON s.transfer = t.id
      WHERE CASE t.kind WHEN 'issue' THEN t.change <> 0 OR s.total IS NOT NULL
-                       ELSE COALESCE(s.total, 0) <> t.amount + t.change END
+                       ELSE COALESCE(s.total, 0) <> t.amount::numeric + t.change END
     UNION ALL
     SELECT 'coin lost', NULL, l.owner, l.coin >> 1, format('coin %s is neither live nor consumed', l.coin)
-      FROM (SELECT t.id * 2 AS coin, t.payee AS owner FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
+      FROM (SELECT t.id << 1 AS coin, t.payee AS owner FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
             UNION ALL
-            SELECT t.id * 2 + 1, t.payer FROM dcep.transfer AS t WHERE t.change > 0) AS l
+            SELECT (t.id << 1) | 1, t.payer FROM dcep.transfer AS t WHERE t.change > 0) AS l
      WHERE NOT EXISTS (SELECT FROM input AS n WHERE n.coin = l.coin)
        AND NOT EXISTS (SELECT FROM dcep.coin AS c WHERE c.id = l.coin)
 $$;
@@ -131,15 +134,20 @@ CREATE FUNCTION dcep.audit_reserves(OUT check_name text, OUT institution smallin
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'reserve counterpart', COALESCE(r.institution, t.institution), NULL::dcep.wallet_id,
            COALESCE(r.transfer, t.id),
-           format('the transfer moves %s of institution %s, the reserve entry %s of %s',
-                  COALESCE(t.amount::text, 'nothing'), t.institution, COALESCE(r.amount::text, 'nothing'), r.institution)
-      FROM (SELECT t.id, CASE t.kind WHEN 'issue' THEN -t.amount ELSE t.amount END AS amount,
+           format('the transfer moves %s, the reserve entry %s',
+                  CASE WHEN t.id IS NULL THEN 'nothing' ELSE format('%s of institution %s', t.amount, t.institution) END,
+                  CASE WHEN r.transfer IS NULL THEN 'nothing' ELSE format('%s of institution %s', r.amount, r.institution) END)
+      FROM (SELECT t.id, CASE t.kind WHEN 'issue' THEN -GREATEST(t.amount, -9223372036854775807) ELSE t.amount END AS amount,
                    dcep.institution(CASE t.kind WHEN 'issue' THEN t.payee ELSE t.payer END)::smallint AS institution
               FROM dcep.transfer AS t WHERE t.kind IN ('issue', 'redeem')) AS t
       FULL JOIN (SELECT r.* FROM dcep.reserve_entry AS r WHERE r.transfer IS NOT NULL) AS r ON r.transfer = t.id
      WHERE t.id IS NULL OR r.transfer IS NULL OR t.amount <> r.amount OR t.institution <> r.institution
+    UNION ALL
+    SELECT 'operator without reserve account', i.code, NULL, NULL, 'it has no row in dcep.reserve_account'
+      FROM dcep.institution AS i
+     WHERE i.kind = 'operator' AND NOT EXISTS (SELECT FROM dcep.reserve_account AS a WHERE a.institution = i.code)
 $$;
-COMMENT ON FUNCTION dcep.audit_reserves() IS 'Every issue and redemption has its reserve entry of the same amount and operator, and the reverse';
+COMMENT ON FUNCTION dcep.audit_reserves() IS 'Every issue and redemption has its reserve entry of the same amount and operator, and the reverse; every operator has a reserve account';
 
 -- Limits of the class on the day of the payment, recomputed from the journal.
 CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
@@ -165,7 +173,7 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
           FROM (SELECT t.id, t.payee AS wallet, t.amount AS delta, (t.created_at AT TIME ZONE l.timezone)::date AS day
                   FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'redeem'
                 UNION ALL
-                SELECT t.id, t.payer, -t.amount, (t.created_at AT TIME ZONE l.timezone)::date
+                SELECT t.id, t.payer, -GREATEST(t.amount, -9223372036854775807), (t.created_at AT TIME ZONE l.timezone)::date
                   FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'issue') AS h
           JOIN dcep.wallet AS w ON w.id = h.wallet)
     SELECT 'limit exceeded', NULL::smallint, s.payer, s.id,
