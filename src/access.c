@@ -51,7 +51,7 @@ forget_role(Datum arg pg_attribute_unused(), int cache pg_attribute_unused(), ui
 static Oid
 ledger_owner(void)
 {
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(dcep_relation_oid("transfer")));
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(dcep_relation_oid(DCEP_TRANSFER)));
 	Oid owner;
 
 	if (!HeapTupleIsValid(tuple))

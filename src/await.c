@@ -23,7 +23,7 @@ dcep_await_payments(PG_FUNCTION_ARGS)
 {
 	LOCKTAG journal;
 
-	SET_LOCKTAG_RELATION(journal, MyDatabaseId, dcep_relation_oid("transfer"));
+	SET_LOCKTAG_RELATION(journal, MyDatabaseId, dcep_relation_oid(DCEP_TRANSFER));
 	WaitForLockers(journal, ShareLock, false);
 	PG_RETURN_VOID();
 }

@@ -13,6 +13,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
@@ -168,9 +169,9 @@ compare_wallets(const void *a, const void *b)
 
 /* Must this wallet be locked for the rows? Payers of the caller's are, and payees whose class caps their balance. */
 static bool
-needs_lock(DcepStatement *statement, const DcepConfig *config, DateADT day, int64 wallet)
+needs_lock(const DcepConfig *config, DateADT day, const DcepParty *party)
 {
-	const DcepParty *party = &dcep_statement_purse(statement, wallet)->party;
+	int64 wallet = party->wallet;
 
 	return party->exists && (dcep_access_acts_for(dcep_wallet_institution(wallet)) ||
 							 dcep_config_class(config, party->class, day)->max_balance != DCEP_NO_LIMIT);
@@ -185,6 +186,7 @@ dcep_batch_lock(DcepStatement *statement, const DcepConfig *config)
 	int64 *wallets = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, batch->row_count) * 2 * sizeof(int64));
 	DateADT day = dcep_config_day(config, GetCurrentTimestamp());
 	ResourceOwner caller = dcep_statement_enter(statement);
+	Snapshot snapshot = dcep_statement_snapshot(statement);
 
 	for (int i = 0; i < batch->row_count; i++)
 	{
@@ -195,10 +197,14 @@ dcep_batch_lock(DcepStatement *statement, const DcepConfig *config)
 	count = (int) qunique(wallets, count, sizeof(int64), compare_wallets);
 	for (int i = 0; i < count; i++)
 	{
+		DcepPurse *purse = dcep_statement_purse(statement, wallets[i]);
+
 		CHECK_FOR_INTERRUPTS();
-		if (needs_lock(statement, config, day, wallets[i]))
-			dcep_purse_lock(statement, dcep_statement_purse(statement, wallets[i]));
+		dcep_purse_read(statement, purse, snapshot);
+		if (needs_lock(config, day, &purse->party))
+			dcep_purse_lock(statement, purse, snapshot);
 	}
+	UnregisterSnapshot(snapshot);
 	dcep_statement_leave(caller);
 }
 

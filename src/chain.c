@@ -92,7 +92,7 @@ check_content(Walk *walk, const DcepTransfer *transfer)
 	dcep_transfer_open(walk->config, transfer, &opening);
 	if (memcmp(opening.transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
 		report_transfer(walk, transfer, "hash", "the row is not what was hashed: a column was changed");
-	else if (walk->signatures && !dcep_transfer_verify(walk->config, transfer, &opening, &refusal))
+	else if (walk->signatures && !dcep_transfer_verify(walk->config, transfer, DCEP_ANEW, &opening, &refusal))
 		report_transfer(walk, transfer, "signature",
 						psprintf("%s: %s", refusal.message, refusal.detail ? refusal.detail : ""));
 }
@@ -117,11 +117,11 @@ static bool
 transfer_exists(Walk *walk, int64 id)
 {
 	ScanKeyData key;
-	DcepTable *table = dcep_table_open("transfer", NULL);
+	DcepTable *table = dcep_table_open(DCEP_TRANSFER, NULL);
 	bool found;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	found = dcep_table_find(table, "transfer_pkey", walk->snapshot, &key, 1);
+	found = dcep_table_find(table, DCEP_TRANSFER_PKEY, walk->snapshot, &key, 1);
 	dcep_table_close(table);
 	return found;
 }
@@ -252,15 +252,15 @@ merge_chains(Walk *walk, DcepScan *transfers, DcepScan *chains)
 static void
 walk_chains(Walk *walk)
 {
-	DcepTable *chain = dcep_table_open("wallet_chain", NULL);
+	DcepTable *chain = dcep_table_open(DCEP_WALLET_CHAIN, NULL);
 	ScanKeyData key;
 	int keys = walk->only ? 1 : 0;
 	DcepScan transfers;
 	DcepScan chains;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
-	transfers = dcep_scan_begin(walk->journal, "transfer_payer_seq", walk->snapshot, &key, keys);
-	chains = dcep_scan_begin(chain, "wallet_chain_pkey", walk->snapshot, &key, keys);
+	transfers = dcep_scan_begin(walk->journal, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, &key, keys);
+	chains = dcep_scan_begin(chain, DCEP_WALLET_CHAIN_PKEY, walk->snapshot, &key, keys);
 	MemoryContextSwitchTo(walk->scratch);
 	merge_chains(walk, &transfers, &chains);
 	MemoryContextSwitchTo(walk->context);
@@ -275,7 +275,7 @@ walk_chains(Walk *walk)
 static void
 check_all_inputs(Walk *walk)
 {
-	DcepScan scan = dcep_scan_begin(walk->journal, "transfer_pkey", walk->snapshot, NULL, 0);
+	DcepScan scan = dcep_scan_begin(walk->journal, DCEP_TRANSFER_PKEY, walk->snapshot, NULL, 0);
 	TupleTableSlot *slot = walk->journal->slot;
 	MemoryContext caller = MemoryContextSwitchTo(walk->scratch);
 
@@ -296,12 +296,12 @@ check_all_inputs(Walk *walk)
 static void
 check_coins(Walk *walk)
 {
-	DcepTable *table = dcep_table_open("coin", NULL);
+	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
 	ScanKeyData key;
 	DcepScan scan;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
-	scan = dcep_scan_begin(table, "coin_pkey", walk->snapshot, &key, walk->only ? 1 : 0);
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, walk->snapshot, &key, walk->only ? 1 : 0);
 	while (next_row(walk, &scan))
 	{
 		int64 id = DatumGetInt64(dcep_column(table, 3));
@@ -340,7 +340,7 @@ dcep_verify_chain(PG_FUNCTION_ARGS)
 	walk.snapshot = RegisterSnapshot(GetActiveSnapshot());
 	walk.present = walk.only ? NULL : dcep_idset_create();
 	walk.minting = walk.only ? NULL : dcep_idset_create();
-	walk.journal = dcep_table_open("transfer", NULL);
+	walk.journal = dcep_table_open(DCEP_TRANSFER, NULL);
 	walk.context = CurrentMemoryContext;
 	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep walk", ALLOCSET_DEFAULT_SIZES);
 	walk_chains(&walk);

@@ -44,9 +44,9 @@ require_wallet(int64 wallet)
 	int flags = 0;
 
 	dcep_access_require_wallet(wallet);
-	table = dcep_table_open("wallet", NULL);
+	table = dcep_table_open(DCEP_WALLET, NULL);
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	found = dcep_table_find(table, "wallet_pkey", GetActiveSnapshot(), &key, 1);
+	found = dcep_table_find(table, DCEP_WALLET_PKEY, GetActiveSnapshot(), &key, 1);
 	if (found)
 		flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
 	dcep_table_close(table);
@@ -68,14 +68,14 @@ scan_coins(DcepTable *table, int64 wallet)
 	ScanKeyData key;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	return dcep_scan_begin(table, "coin_pkey", GetActiveSnapshot(), &key, 1);
+	return dcep_scan_begin(table, DCEP_COIN_PKEY, GetActiveSnapshot(), &key, 1);
 }
 
 /* Sum of a wallet's live coins. */
 static int64
 sum_coins(int64 wallet)
 {
-	DcepTable *table = dcep_table_open("coin", NULL);
+	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
 	DcepScan scan = scan_coins(table, wallet);
 	int64 sum = 0;
 
@@ -133,7 +133,7 @@ load_signed_coin(const DcepConfig *config, DcepTable *journal, Snapshot snapshot
 	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
 		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
 						errdetail("Coin " INT64_FORMAT " was minted by no transfer.", id)));
-	if (!dcep_transfer_verify(config, &transfer, &opening, &refusal))
+	if (!dcep_transfer_verify(config, &transfer, DCEP_UNLESS_KNOWN, &opening, &refusal))
 		dcep_refusal_raise(&refusal);
 	if (opening.coin[id & 1].amount == 0)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
@@ -155,8 +155,8 @@ dcep_coins(PG_FUNCTION_ARGS)
 
 	require_wallet(wallet);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	journal = dcep_table_open("transfer", NULL);
-	table = dcep_table_open("coin", NULL);
+	journal = dcep_table_open(DCEP_TRANSFER, NULL);
+	table = dcep_table_open(DCEP_COIN, NULL);
 	scan = scan_coins(table, wallet);
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep coins", ALLOCSET_DEFAULT_SIZES);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
@@ -182,18 +182,18 @@ dcep_coins(PG_FUNCTION_ARGS)
 static bool
 is_signed(const DcepConfig *config, const DcepSignedCoin *coin, DcepRefusal *refusal)
 {
-	DcepKeyPair *pair;
+	DcepKeptKey *kept = dcep_keyring_verifier(config, coin->coin.issuer, (int) coin->coin.key_number,
+											 dcep_pg_time(coin->coin.minted_at), refusal);
 	uint8 root[DCEP_HASH_LEN];
 
-	if (!dcep_keyring_verifier(config, coin->coin.issuer, (int) coin->coin.key_number,
-							   dcep_pg_time(coin->coin.minted_at), &pair, refusal))
+	if (kept == NULL)
 		return false;
 	refusal->sqlstate = ERRCODE_DCEP_SIGNATURE_INVALID;
-	if (dcep_key_suite(pair) != coin->coin.suite)
+	if (dcep_key_suite(kept->public_pair) != coin->coin.suite)
 		return false;
 	if (!dcep_signed_coin_root(coin, root))
 		dcep_crypto_raise("hash a coin");
-	return dcep_keyring_verify_root(pair, root, coin->signature) == DCEP_SIGNATURE_VALID;
+	return dcep_keyring_verify_root(kept, root, coin->signature, DCEP_ANEW);
 }
 
 /* dcep.verify(signed_coin) → boolean: the signature alone */
@@ -249,7 +249,7 @@ dcep_check_coin(PG_FUNCTION_ARGS)
 static bool
 is_minted(const DcepConfig *config, const DcepSignedCoin *coin, Snapshot snapshot)
 {
-	DcepTable *journal = dcep_table_open("transfer", NULL);
+	DcepTable *journal = dcep_table_open(DCEP_TRANSFER, NULL);
 	DcepTransfer transfer;
 	uint8 hash[DCEP_HASH_LEN];
 	bool found = dcep_transfer_find(config, journal, snapshot, coin->coin.id >> 1, &transfer);
@@ -264,14 +264,14 @@ is_minted(const DcepConfig *config, const DcepSignedCoin *coin, Snapshot snapsho
 static bool
 is_live(const DcepCoin *coin, Snapshot snapshot)
 {
-	DcepTable *table = dcep_table_open("coin", NULL);
+	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
 	ScanKeyData keys[3];
 	bool found;
 
 	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
 	dcep_key_init(&keys[1], 2, F_INT8EQ, InvalidOid, Int64GetDatum(coin->amount));
 	dcep_key_init(&keys[2], 3, F_INT8EQ, InvalidOid, Int64GetDatum(coin->id));
-	found = dcep_table_find(table, "coin_pkey", snapshot, keys, 3);
+	found = dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 3);
 	dcep_table_close(table);
 	return found;
 }
@@ -280,12 +280,12 @@ is_live(const DcepCoin *coin, Snapshot snapshot)
 static bool
 is_frozen(const DcepCoin *coin, Snapshot snapshot)
 {
-	DcepTable *table = dcep_table_open("wallet", NULL);
+	DcepTable *table = dcep_table_open(DCEP_WALLET, NULL);
 	ScanKeyData key;
 	bool frozen;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
-	frozen = dcep_table_find(table, "wallet_pkey", snapshot, &key, 1) &&
+	frozen = dcep_table_find(table, DCEP_WALLET_PKEY, snapshot, &key, 1) &&
 			 (DatumGetInt32(dcep_column(table, WALLET_FLAGS)) & DCEP_FLAG_NO_DEBIT);
 	dcep_table_close(table);
 	return frozen;

@@ -43,15 +43,15 @@ static void read_binding(DcepConfig *config, DcepTable *table);
 /* The tables that the copy is made from. */
 static struct
 {
-	const char *name;
+	DcepRelation table;
 	RowReader read_row;
 	Oid relid; /* as it was at the last reading */
 } sources[] = {
-	{"ledger", read_ledger, InvalidOid},
-	{"institution", read_institution, InvalidOid},
-	{"signing_key", read_signing_key, InvalidOid},
-	{"wallet_class", read_class, InvalidOid},
-	{"institution_role", read_binding, InvalidOid},
+	{DCEP_LEDGER, read_ledger, InvalidOid},
+	{DCEP_INSTITUTION, read_institution, InvalidOid},
+	{DCEP_SIGNING_KEY, read_signing_key, InvalidOid},
+	{DCEP_WALLET_CLASS, read_class, InvalidOid},
+	{DCEP_INSTITUTION_ROLE, read_binding, InvalidOid},
 };
 
 static DcepConfig *current = NULL;
@@ -186,9 +186,9 @@ read_binding(DcepConfig *config, DcepTable *table)
 
 /* Reads all rows of one table; returns the table's oid. */
 static Oid
-read_table(DcepConfig *config, const char *name, Snapshot snapshot, RowReader read_row)
+read_table(DcepConfig *config, DcepRelation source, Snapshot snapshot, RowReader read_row)
 {
-	DcepTable *table = dcep_table_open(name, NULL);
+	DcepTable *table = dcep_table_open(source, NULL);
 	TableScanDesc scan = table_beginscan(table->rel, snapshot, 0, NULL);
 	Oid relid = RelationGetRelid(table->rel);
 
@@ -220,7 +220,7 @@ read_config(void)
 
 	read_kinds(config);
 	for (size_t i = 0; i < lengthof(sources); i++)
-		sources[i].relid = read_table(config, sources[i].name, snapshot, sources[i].read_row);
+		sources[i].relid = read_table(config, sources[i].table, snapshot, sources[i].read_row);
 	UnregisterSnapshot(snapshot);
 	config->generation = ++generations;
 	return config;

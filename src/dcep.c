@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "keyring.h"
+#include "known.h"
 #include "statement.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +29,7 @@ _PG_init(void)
 							   &dcep_key_directory, "dcep_keys",
 							   process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	dcep_known_init();
 	MarkGUCPrefixReserved("dcep");
 	dcep_statement_init();
 }

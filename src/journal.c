@@ -241,7 +241,7 @@ dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapsh
 	ScanKeyData key;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	if (!dcep_table_find(journal, "transfer_pkey", snapshot, &key, 1))
+	if (!dcep_table_find(journal, DCEP_TRANSFER_PKEY, snapshot, &key, 1))
 		return false;
 	read_slot(config, journal, transfer);
 	return true;
@@ -257,7 +257,7 @@ dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot sn
 
 	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(payer));
 	dcep_key_init(&keys[1], 2, F_TEXTEQ, C_COLLATION_OID, text_datum);
-	if (!dcep_table_find(journal, "transfer_payer_key", snapshot, keys, 2))
+	if (!dcep_table_find(journal, DCEP_TRANSFER_PAYER_KEY, snapshot, keys, 2))
 		return false;
 	read_slot(config, journal, transfer);
 	return true;
@@ -274,23 +274,23 @@ refuse_signature(DcepRefusal *refusal, int64 id, const char *why)
 
 /* Verifies a transfer's hash and signature. */
 bool
-dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening,
+dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepEffort effort, DcepOpening *opening,
 					 DcepRefusal *refusal)
 {
 	const DcepContext *context = &transfer->context;
-	DcepKeyPair *pair;
+	DcepKeptKey *kept = dcep_keyring_verifier(config, transfer->issuer, transfer->key_number,
+											  dcep_pg_time(context->created_at), refusal);
 
-	if (!dcep_keyring_verifier(config, transfer->issuer, transfer->key_number, dcep_pg_time(context->created_at), &pair,
-							   refusal))
+	if (kept == NULL)
 		return false;
-	if (dcep_key_suite(pair) != transfer->suite)
+	if (dcep_key_suite(kept->public_pair) != transfer->suite)
 		return refuse_signature(refusal, context->id, "the suite is not that of its key");
 	if (transfer->issuer != dcep_wallet_institution(context->payer))
 		return refuse_signature(refusal, context->id, "it was not signed by the payer's institution");
 	dcep_transfer_open(config, transfer, opening);
 	if (memcmp(opening->transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
 		return refuse_signature(refusal, context->id, "the hash does not match the row");
-	if (dcep_keyring_verify_root(pair, transfer->hash, transfer->signature) != DCEP_SIGNATURE_VALID)
+	if (!dcep_keyring_verify_root(kept, transfer->hash, transfer->signature, effort))
 		return refuse_signature(refusal, context->id, "the signature does not match the hash");
 	return true;
 }
@@ -309,7 +309,7 @@ dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot
 		dcep_refuse(refusal, ERRCODE_DCEP_SIGNATURE_INVALID, "coin signature invalid");
 		return dcep_refusal_detail(refusal, "Coin " INT64_FORMAT " was minted by no transfer.", id);
 	}
-	if (!dcep_transfer_verify(config, &transfer, &opening, refusal))
+	if (!dcep_transfer_verify(config, &transfer, DCEP_UNLESS_KNOWN, &opening, refusal))
 		return false;
 	if (coin->amount != amount || coin->owner != owner)
 		return refuse_signature(refusal, id >> 1, "the coin's owner or amount is not what was signed");

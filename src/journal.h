@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "config.h"
+#include "keyring.h"
 #include "opening.h"
 #include "refusal.h"
 #include "table.h"
@@ -87,8 +88,8 @@ extern bool dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal,
  * Verifies a transfer's hash and signature; refuses with LG101, LG102 or LG103.
  * With the opening, so that the caller can compare a coin with what was signed.
  */
-extern bool dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening,
-								 DcepRefusal *refusal);
+extern bool dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepEffort effort,
+								 DcepOpening *opening, DcepRefusal *refusal);
 
 /*
  * Verifies a coin as it lies in dcep.coin against the transfer that minted it:

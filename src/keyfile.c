@@ -176,7 +176,7 @@ static void
 insert_signing_key(const DcepSigningKey *key)
 {
 	EState *estate = CreateExecutorState();
-	DcepTable *table = dcep_table_open("signing_key", estate);
+	DcepTable *table = dcep_table_open(DCEP_SIGNING_KEY, estate);
 	Datum values[8];
 	bool nulls[8] = {false, false, false, false, false, false, true, true};
 
@@ -221,7 +221,7 @@ dcep_generate_key(PG_FUNCTION_ARGS)
 
 	check_key_request(dcep_config_required(), code, suite);
 	/* Two at once must not take the same number. */
-	LockRelationOid(dcep_relation_oid("signing_key"), ShareRowExclusiveLock);
+	LockRelationOid(dcep_relation_oid(DCEP_SIGNING_KEY), ShareRowExclusiveLock);
 	config = dcep_config_required();
 	pair = dcep_key_generate(key.suite);
 	if (pair == NULL)

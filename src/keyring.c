@@ -15,34 +15,10 @@
 
 #include "errcodes.h"
 #include "keyfile.h"
+#include "known.h"
 #include "opening.h"
 
-/* A key that is kept. */
-typedef struct KeptKey
-{
-	struct
-	{
-		int32 institution;
-		int32 number;
-	} id; /* the hash key */
-	int public_len;
-	uint8 public_key[DCEP_PUBLIC_KEY_MAX];
-	DcepKeyPair *public_pair;
-	DcepKeyPair *private_pair; /* NULL until this backend signs with it */
-} KeptKey;
-
-/* A signature that is known to be good, by all that it depends on. */
-typedef struct KnownSignature
-{
-	const DcepKeyPair *pair;
-	uint8 root[DCEP_HASH_LEN];
-	uint8 signature[DCEP_SIGNATURE_LEN];
-} KnownSignature;
-
-#define KNOWN_SIGNATURES 4096 /* a power of two; 425 kB a backend that pays */
-
 static HTAB *keys = NULL;
-static KnownSignature *known = NULL;
 
 /* OpenSSL failed. */
 void
@@ -53,12 +29,10 @@ dcep_crypto_raise(const char *what)
 	pg_unreachable();
 }
 
-/* Frees the pairs of a key, and with them whatever was known by their addresses. */
+/* Frees the pairs of a key. */
 static void
-drop_pairs(KeptKey *kept)
+drop_pairs(DcepKeptKey *kept)
 {
-	if (known)
-		memset(known, 0, KNOWN_SIGNATURES * sizeof(KnownSignature));
 	dcep_key_free(kept->public_pair);
 	dcep_key_free(kept->private_pair);
 	kept->public_pair = NULL;
@@ -70,34 +44,33 @@ static void
 wipe_keys(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
 	HASH_SEQ_STATUS scan;
-	KeptKey *kept;
+	DcepKeptKey *kept;
 
 	hash_seq_init(&scan, keys);
 	while ((kept = hash_seq_search(&scan)) != NULL)
 		drop_pairs(kept);
 }
 
-/* Makes the tables at the first use. */
+/* Makes the table at the first use. */
 static void
-prepare_tables(void)
+prepare_table(void)
 {
-	HASHCTL control = {.keysize = sizeof(((KeptKey *) 0)->id), .entrysize = sizeof(KeptKey)};
+	HASHCTL control = {.keysize = sizeof(((DcepKeptKey *) 0)->id), .entrysize = sizeof(DcepKeptKey)};
 
 	if (keys)
 		return;
-	known = MemoryContextAllocZero(TopMemoryContext, KNOWN_SIGNATURES * sizeof(KnownSignature));
 	keys = hash_create("dcep keys", 16, &control, HASH_ELEM | HASH_BLOBS);
 	on_proc_exit(wipe_keys, (Datum) 0);
 }
 
 /* The kept key of a row of dcep.signing_key, with its public pair. */
-static KeptKey *
+static DcepKeptKey *
 keep_key(const DcepSigningKey *key)
 {
-	KeptKey *kept;
+	DcepKeptKey *kept;
 	bool found;
 
-	prepare_tables();
+	prepare_table();
 	kept = hash_search(keys, &(typeof(kept->id)){key->institution, key->number}, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -137,84 +110,69 @@ find_signer(const DcepConfig *config, int institution, TimestampTz at)
 
 /* The key that an institution signs with. */
 const DcepSigningKey *
-dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at, DcepKeyPair **pair)
+dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at, DcepKeptKey **kept)
 {
 	const DcepSigningKey *key = find_signer(config, institution, at);
-	KeptKey *kept;
 
 	if (key == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("institution %04d has no valid signing key", institution),
 						errhint("Make one with SELECT dcep.generate_key(%d, 'ed25519').", institution)));
-	kept = keep_key(key);
-	if (kept->private_pair == NULL)
-		kept->private_pair = dcep_keyfile_read(key);
-	*pair = kept->private_pair;
+	*kept = keep_key(key);
+	if ((*kept)->private_pair == NULL)
+		(*kept)->private_pair = dcep_keyfile_read(key);
 	return key;
 }
 
 /* The public key of a signature, if it may be trusted. */
-bool
-dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at, DcepKeyPair **pair,
-					  DcepRefusal *refusal)
+DcepKeptKey *
+dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at, DcepRefusal *refusal)
 {
 	const DcepSigningKey *key = dcep_config_key(config, institution, number);
 
 	if (key == NULL)
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_KEY_UNKNOWN, "signing key is not known to this ledger");
-		return dcep_refusal_detail(refusal, "Institution %04d, key %d.", institution, number);
+		dcep_refusal_detail(refusal, "Institution %04d, key %d.", institution, number);
+		return NULL;
 	}
 	if (at < key->valid_from || at >= key->valid_until)
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_KEY_REVOKED, "signing key was revoked or not valid when this was signed");
-		return dcep_refusal_detail(refusal, "Institution %04d, key %d, signed at %s.", institution, number,
-								   timestamptz_to_str(at));
+		dcep_refusal_detail(refusal, "Institution %04d, key %d, signed at %s.", institution, number,
+							timestamptz_to_str(at));
+		return NULL;
 	}
-	*pair = keep_key(key)->public_pair;
-	return true;
-}
-
-/* The place of a root among the known signatures. */
-static KnownSignature *
-known_place(const uint8 *root)
-{
-	return &known[dcep_get_u32(root) & (KNOWN_SIGNATURES - 1)];
-}
-
-/* Remembers a signature that is good. */
-static void
-remember_signature(const DcepKeyPair *pair, const uint8 *root, const uint8 *signature)
-{
-	KnownSignature *place = known_place(root);
-
-	place->pair = pair;
-	memcpy(place->root, root, DCEP_HASH_LEN);
-	memcpy(place->signature, signature, DCEP_SIGNATURE_LEN);
-}
-
-/* Verifies a signature, unless the very same one was verified before. */
-DcepVerdict
-dcep_keyring_verify_root(DcepKeyPair *pair, const uint8 root[DCEP_HASH_LEN], const uint8 signature[DCEP_SIGNATURE_LEN])
-{
-	const KnownSignature *place = known_place(root);
-	DcepVerdict verdict;
-
-	if (place->pair == pair && memcmp(place->root, root, DCEP_HASH_LEN) == 0 &&
-		memcmp(place->signature, signature, DCEP_SIGNATURE_LEN) == 0)
-		return DCEP_SIGNATURE_VALID;
-	verdict = dcep_root_verify(pair, root, signature);
-	if (verdict == DCEP_SIGNATURE_UNDECIDED)
-		dcep_crypto_raise("verify a signature");
-	if (verdict == DCEP_SIGNATURE_VALID)
-		remember_signature(pair, root, signature);
-	return verdict;
+	return keep_key(key);
 }
 
 /* Signs a root. */
 void
-dcep_keyring_sign_root(DcepKeyPair *pair, const uint8 root[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN])
+dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN])
 {
-	if (!dcep_root_sign(pair, root, signature))
+	uint8 digest[DCEP_HASH_LEN];
+
+	if (!dcep_root_sign(kept->private_pair, root, signature))
 		dcep_crypto_raise("sign a transfer");
+	dcep_known_digest(kept->public_key, kept->public_len, root, signature, digest);
+	dcep_known_add(digest);
+}
+
+/* Is this a good signature over a root? */
+bool
+dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], const uint8 signature[DCEP_SIGNATURE_LEN],
+						 DcepEffort effort)
+{
+	uint8 digest[DCEP_HASH_LEN];
+	DcepVerdict verdict;
+
+	dcep_known_digest(kept->public_key, kept->public_len, root, signature, digest);
+	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
+		return true;
+	verdict = dcep_root_verify(kept->public_pair, root, signature);
+	if (verdict == DCEP_SIGNATURE_UNDECIDED)
+		dcep_crypto_raise("verify a signature");
+	if (verdict == DCEP_SIGNATURE_VALID)
+		dcep_known_add(digest);
+	return verdict == DCEP_SIGNATURE_VALID;
 }

@@ -17,26 +17,48 @@
 /* The setting dcep.key_directory. */
 extern char *dcep_key_directory;
 
-/* The key that an institution signs with at a time; an error (55000) where it has none or its file cannot be used. */
+/* A key that a backend has made ready. */
+typedef struct DcepKeptKey
+{
+	struct
+	{
+		int32 institution;
+		int32 number;
+	} id; /* the hash key */
+	int public_len;
+	uint8 public_key[DCEP_PUBLIC_KEY_MAX];
+	DcepKeyPair *public_pair;
+	DcepKeyPair *private_pair; /* NULL until this backend signs with it */
+} DcepKeptKey;
+
+/*
+ * The key that an institution signs with at a time, its private half ready; an
+ * error (55000) where it has none or its file cannot be used.
+ */
 extern const DcepSigningKey *dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at,
-												 DcepKeyPair **pair);
+												 DcepKeptKey **kept);
 
 /*
- * May a signature of this key made at this time be trusted, and what is its
- * public key? A refusal (LG102, LG103) where not.
+ * The public key of a signature made at this time, if it may be trusted;
+ * else NULL and a refusal (LG102, LG103).
  */
-extern bool dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at,
-								  DcepKeyPair **pair, DcepRefusal *refusal);
+extern DcepKeptKey *dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at,
+										  DcepRefusal *refusal);
 
-/*
- * Verifies a signature over a root (opening.h). Signatures that this backend
- * made or verified before are remembered by their full content, so that only
- * bytes that differ cost a computation again.
- */
-extern DcepVerdict dcep_keyring_verify_root(DcepKeyPair *pair, const uint8 root[DCEP_HASH_LEN],
-											const uint8 signature[DCEP_SIGNATURE_LEN]);
-extern void dcep_keyring_sign_root(DcepKeyPair *pair, const uint8 root[DCEP_HASH_LEN],
+/* Signs a root (opening.h), and remembers the signature (known.h). */
+extern void dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
 								   uint8 signature[DCEP_SIGNATURE_LEN]);
+
+/* How a signature is verified. */
+typedef enum DcepEffort
+{
+	DCEP_ANEW,		  /* compute it, as an auditor must */
+	DCEP_UNLESS_KNOWN /* compute it unless this very signature is known to be good */
+} DcepEffort;
+
+/* Is this a good signature over a root? */
+extern bool dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
+									 const uint8 signature[DCEP_SIGNATURE_LEN], DcepEffort effort);
 
 /* OpenSSL failed: says so (58000). */
 extern _Noreturn void dcep_crypto_raise(const char *what);

@@ -86,38 +86,60 @@ is_capped(const Payment *payment, const DcepPurse *purse)
 		   dcep_config_class(payment->config, party->class, payment->day)->max_balance != DCEP_NO_LIMIT;
 }
 
-/* Locks the payer, and a payee whose class caps its balance; the lower number first. */
-static void
-lock_parties(Payment *payment)
+/*
+ * Locks the payer, and a payee whose class caps its balance; the lower number
+ * first. False where the payer has no chain to lock.
+ */
+static bool
+lock_parties(Payment *payment, Snapshot snapshot)
 {
 	DcepPurse *payer = payment->payer;
 	DcepPurse *payee = payment->payee;
 	bool both = payee != payer && is_capped(payment, payee);
 
-	if (both && payee->party.wallet < payer->party.wallet)
-		dcep_purse_lock(payment->statement, payee);
-	dcep_purse_lock(payment->statement, payer);
-	if (both)
-		dcep_purse_lock(payment->statement, payee);
+	if (both && payee->party.wallet < payer->party.wallet && !dcep_purse_lock(payment->statement, payee, snapshot))
+		return false;
+	return dcep_purse_lock(payment->statement, payer, snapshot) &&
+		   (!both || dcep_purse_lock(payment->statement, payee, snapshot));
 }
 
-/* Meets the two parties: finds them, locks them, and reads the payer again under its lock. */
+/* The parties cannot be locked: one of them does not exist, or has lost its chain. */
+static bool
+refuse_parties(Payment *payment, Snapshot snapshot)
+{
+	const DcepParty *payer = &payment->payer->party;
+	const DcepParty *payee = &payment->payee->party;
+
+	dcep_purse_read(payment->statement, payment->payer, snapshot);
+	if (payer->exists && payee->exists)
+		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
+						errdetail("A party of the payment has no row in dcep.wallet_chain."),
+						errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
+	return dcep_rules_parties(payment->config, &payment->instruction->order, payer, payee, payment->refusal);
+}
+
+/* Meets the two parties: finds them, locks them, and reads the payer under its lock. */
 static bool
 meet_parties(Payment *payment)
 {
-	const DcepOrder *order = &payment->instruction->order;
+	DcepStatement *statement = payment->statement;
+	Snapshot before = dcep_statement_snapshot(statement);
+	bool met;
 	bool fresh;
 
-	payment->payee = dcep_statement_purse(payment->statement, order->payee);
-	payment->payer = dcep_statement_purse(payment->statement, order->payer);
-	if (!payment->payer->party.exists || !payment->payee->party.exists)
-		return dcep_rules_parties(payment->config, order, &payment->payer->party, &payment->payee->party,
-								  payment->refusal);
+	payment->payee = dcep_statement_purse(statement, payment->instruction->order.payee);
+	payment->payer = dcep_statement_purse(statement, payment->instruction->order.payer);
+	if (!payment->payee->known)
+		dcep_purse_read(statement, payment->payee, before);
 	fresh = !payment->payer->locked;
-	lock_parties(payment);
-	payment->snapshot = dcep_statement_snapshot(payment->statement);
-	if (fresh)
-		dcep_purse_refresh(payment->statement, payment->payer, payment->snapshot);
+	met = (payment->payee->party.exists && lock_parties(payment, before)) || refuse_parties(payment, before);
+	UnregisterSnapshot(before);
+	if (!met)
+		return false;
+	/* Others may have paid while we waited for the lock. */
+	payment->snapshot = dcep_statement_snapshot(statement);
+	if (fresh || !payment->payer->known)
+		dcep_purse_read(statement, payment->payer, payment->snapshot);
 	payment->now = GetCurrentTimestamp();
 	payment->day = Max(dcep_config_day(payment->config, payment->now), payment->payer->usage.day);
 	return true;
@@ -217,7 +239,7 @@ compose_transfer(Payment *payment)
 
 	memcpy(context->prev_hash, payment->payer->head, DCEP_HASH_LEN);
 	context->seq = payment->payer->seq + 1;
-	context->id = nextval_internal(dcep_relation_oid("transfer_id_seq"), false);
+	context->id = nextval_internal(dcep_relation_oid(DCEP_TRANSFER_ID_SEQ), false);
 	context->kind = instruction->order.kind;
 	context->payer = instruction->order.payer;
 	context->payee = instruction->order.payee;
@@ -236,15 +258,15 @@ sign_transfer(Payment *payment)
 	DcepTransfer *transfer = payment->transfer;
 	int institution = dcep_wallet_institution(transfer->context.payer);
 	DcepOpening opening;
-	DcepKeyPair *pair;
-	const DcepSigningKey *key = dcep_keyring_signer(payment->config, institution, payment->now, &pair);
+	DcepKeptKey *kept;
+	const DcepSigningKey *key = dcep_keyring_signer(payment->config, institution, payment->now, &kept);
 
 	transfer->issuer = institution;
 	transfer->suite = key->suite;
 	transfer->key_number = key->number;
 	dcep_transfer_open(payment->config, transfer, &opening);
 	memcpy(transfer->hash, opening.transfer_hash, DCEP_HASH_LEN);
-	dcep_keyring_sign_root(pair, transfer->hash, transfer->signature);
+	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
 }
 
 /* The reserve's side of an issue or a redemption. */

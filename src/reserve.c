@@ -110,7 +110,7 @@ last_balance(DcepTable *entries, int institution, int64 seq)
 	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
 	dcep_key_init(&keys[1], 2, F_INT8EQ, InvalidOid, Int64GetDatum(seq));
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	if (!dcep_table_find(entries, "reserve_entry_pkey", snapshot, keys, 2))
+	if (!dcep_table_find(entries, DCEP_RESERVE_ENTRY_PKEY, snapshot, keys, 2))
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
 						errdetail("Reserve entry " INT64_FORMAT " of institution %04d is missing.", seq, institution)));
 	balance = DatumGetInt64(dcep_column(entries, ENTRY_BALANCE));
@@ -131,7 +131,7 @@ lock_account(int institution, Account *account)
 	CommandCounterIncrement(); /* an earlier entry of this statement must be seen */
 	dcep_key_init(&key, 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	found = dcep_table_find(account->account, "reserve_account_pkey", snapshot, &key, 1);
+	found = dcep_table_find(account->account, DCEP_RESERVE_ACCOUNT_PKEY, snapshot, &key, 1);
 	UnregisterSnapshot(snapshot);
 	if (!found)
 		return false;
@@ -150,15 +150,15 @@ lock_account(int institution, Account *account)
 static void
 append_entry(const DcepConfig *config, Account *account, const DcepEntry *entry)
 {
-	DcepKeyPair *pair;
+	DcepKeptKey *kept;
 	const DcepSigningKey *key =
-		dcep_keyring_signer(config, DCEP_CENTRAL_BANK, dcep_pg_time(entry->created_at), &pair);
+		dcep_keyring_signer(config, DCEP_CENTRAL_BANK, dcep_pg_time(entry->created_at), &kept);
 	uint8 hash[DCEP_HASH_LEN];
 	uint8 signature[DCEP_SIGNATURE_LEN];
 	Datum values[ENTRY_COLUMNS];
 	bool nulls[ENTRY_COLUMNS] = {false};
 
-	if (!dcep_entry_hash(key->suite, entry, hash) || !dcep_entry_sign(pair, hash, signature))
+	if (!dcep_entry_hash(key->suite, entry, hash) || !dcep_entry_sign(kept->private_pair, hash, signature))
 		dcep_crypto_raise("sign a reserve entry");
 	values[ENTRY_INSTITUTION - 1] = Int16GetDatum(entry->institution);
 	values[ENTRY_SEQ - 1] = Int64GetDatum(entry->seq);
@@ -218,8 +218,8 @@ dcep_reserve_post(const DcepConfig *config, int institution, int64 amount, int64
 				  DcepRefusal *refusal)
 {
 	EState *estate = CreateExecutorState();
-	Account account = {.account = dcep_table_open("reserve_account", estate),
-					   .entries = dcep_table_open("reserve_entry", estate)};
+	Account account = {.account = dcep_table_open(DCEP_RESERVE_ACCOUNT, estate),
+					   .entries = dcep_table_open(DCEP_RESERVE_ENTRY, estate)};
 	DcepEntry entry = {.institution = institution, .amount = amount, .transfer = transfer, .reference = reference};
 	bool posted = false;
 

@@ -59,14 +59,32 @@ report(Walk *walk, const char *name, int64 seq, int64 transfer, const char *deta
 	tuplestore_putvalues(walk->result->setResult, walk->result->setDesc, values, nulls);
 }
 
+/* Why the signature of an entry is no good; NULL where it is. */
+static const char *
+wrong_signature(Walk *walk, const DcepStoredEntry *stored, const uint8 hash[DCEP_HASH_LEN])
+{
+	DcepRefusal refusal;
+	DcepKeptKey *kept;
+
+	if (stored->issuer != DCEP_CENTRAL_BANK)
+		return "it was not signed by the central bank";
+	kept = dcep_keyring_verifier(walk->config, stored->issuer, stored->key_number,
+								 dcep_pg_time(stored->entry.created_at), &refusal);
+	if (kept == NULL)
+		return refusal.message;
+	if (dcep_key_suite(kept->public_pair) != stored->suite ||
+		dcep_entry_verify(kept->public_pair, hash, stored->signature) != DCEP_SIGNATURE_VALID)
+		return "the signature does not match the hash";
+	return NULL;
+}
+
 /* Is the entry what was hashed, and the hash what the central bank signed? */
 static void
 check_content(Walk *walk, const DcepStoredEntry *stored)
 {
 	const DcepEntry *entry = &stored->entry;
-	DcepRefusal refusal;
-	DcepKeyPair *pair;
 	uint8 hash[DCEP_HASH_LEN];
+	const char *wrong;
 
 	if (dcep_suite_name(stored->suite) == NULL)
 		report(walk, "damaged", entry->seq, entry->transfer, "there is no such suite");
@@ -74,14 +92,8 @@ check_content(Walk *walk, const DcepStoredEntry *stored)
 		dcep_crypto_raise("hash a reserve entry");
 	else if (memcmp(hash, stored->hash, DCEP_HASH_LEN) != 0)
 		report(walk, "hash", entry->seq, entry->transfer, "the row is not what was hashed: a column was changed");
-	else if (stored->issuer != DCEP_CENTRAL_BANK)
-		report(walk, "signature", entry->seq, entry->transfer, "it was not signed by the central bank");
-	else if (!dcep_keyring_verifier(walk->config, stored->issuer, stored->key_number, dcep_pg_time(entry->created_at),
-									&pair, &refusal))
-		report(walk, "signature", entry->seq, entry->transfer, refusal.message);
-	else if (dcep_key_suite(pair) != stored->suite ||
-			 dcep_entry_verify(pair, hash, stored->signature) != DCEP_SIGNATURE_VALID)
-		report(walk, "signature", entry->seq, entry->transfer, "the signature does not match the hash");
+	else if ((wrong = wrong_signature(walk, stored, hash)) != NULL)
+		report(walk, "signature", entry->seq, entry->transfer, wrong);
 }
 
 /* Does the entry follow the one before it? */
@@ -118,7 +130,7 @@ walk_account(Walk *walk, DcepTable *accounts, DcepTable *entries)
 	walk->balance = 0;
 	memset(walk->hash, 0, DCEP_HASH_LEN);
 	dcep_key_init(&key, 1, F_INT2EQ, InvalidOid, Int16GetDatum(walk->institution));
-	scan = dcep_scan_begin(entries, "reserve_entry_pkey", walk->snapshot, &key, 1);
+	scan = dcep_scan_begin(entries, DCEP_RESERVE_ENTRY_PKEY, walk->snapshot, &key, 1);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -147,9 +159,9 @@ dcep_verify_reserves(PG_FUNCTION_ARGS)
 	walk.config = dcep_config_required();
 	InitMaterializedSRF(fcinfo, 0);
 	walk.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	accounts = dcep_table_open("reserve_account", NULL);
-	entries = dcep_table_open("reserve_entry", NULL);
-	scan = dcep_scan_begin(accounts, "reserve_account_pkey", walk.snapshot, NULL, 0);
+	accounts = dcep_table_open(DCEP_RESERVE_ACCOUNT, NULL);
+	entries = dcep_table_open(DCEP_RESERVE_ENTRY, NULL);
+	scan = dcep_scan_begin(accounts, DCEP_RESERVE_ACCOUNT_PKEY, walk.snapshot, NULL, 0);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 		walk_account(&walk, accounts, entries);
 	dcep_scan_end(&scan);

@@ -65,7 +65,7 @@ take_fitting(DcepTable *table, int64 owner, int64 missing, Snapshot snapshot, Dc
 	fmgr_info(F_INT8GE, &at_least);
 	ScanKeyEntryInitializeWithInfo(&keys[1], 0, COIN_AMOUNT, BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
 								   &at_least, Int64GetDatum(missing));
-	if (!dcep_table_find(table, "coin_pkey", snapshot, keys, 2))
+	if (!dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 2))
 		return false;
 	take_stored(table, spend);
 	return true;
@@ -79,7 +79,7 @@ take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, Dce
 	DcepScan scan;
 
 	dcep_key_init(&key, COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
-	scan = dcep_scan_begin(table, "coin_pkey", snapshot, &key, 1);
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 	while (spend->total < amount && spend->minted_count + spend->stored_count < DCEP_INPUTS_MAX &&
 		   dcep_scan_next(&scan, BackwardScanDirection))
 		take_stored(table, spend);

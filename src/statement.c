@@ -126,10 +126,10 @@ open_tables(DcepStatement *statement)
 	statement->purse_context = AllocSetContextCreate(statement->context, "dcep purses", ALLOCSET_DEFAULT_SIZES);
 	statement->purses = purses_create(statement->purse_context, 4, NULL);
 	statement->estate = CreateExecutorState();
-	statement->wallet = dcep_table_open("wallet", NULL);
-	statement->chain = dcep_table_open("wallet_chain", statement->estate);
-	statement->coin = dcep_table_open("coin", statement->estate);
-	statement->journal = dcep_table_open("transfer", NULL);
+	statement->wallet = dcep_table_open(DCEP_WALLET, NULL);
+	statement->chain = dcep_table_open(DCEP_WALLET_CHAIN, statement->estate);
+	statement->coin = dcep_table_open(DCEP_COIN, statement->estate);
+	statement->journal = dcep_table_open(DCEP_TRANSFER, NULL);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -190,7 +190,7 @@ dcep_statement_snapshot(DcepStatement *statement)
 
 /* Finds a wallet's row and its state in one of the two tables. */
 static bool
-find_row(DcepTable *table, const char *index, Snapshot snapshot, int64 wallet)
+find_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 wallet)
 {
 	ScanKeyData key;
 
@@ -218,7 +218,7 @@ read_party(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 	DcepParty *party = &purse->party;
 	DcepRowState state = DCEP_ROW_STABLE;
 
-	party->exists = find_row(table, "wallet_pkey", snapshot, party->wallet);
+	party->exists = find_row(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
 	if (party->exists)
 	{
 		text *status = DatumGetTextPP(dcep_column(table, WALLET_STATUS));
@@ -243,9 +243,9 @@ read_party(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 	}
 }
 
-/* Reads a purse's party anew. */
+/* Reads a purse's party, or reads it anew. */
 void
-dcep_purse_refresh(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
+dcep_purse_read(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 {
 	read_party(statement, purse, snapshot);
 }
@@ -259,13 +259,8 @@ dcep_statement_purse(DcepStatement *statement, int64 wallet)
 
 	if (!found)
 	{
-		Snapshot snapshot;
-
 		entry->purse = MemoryContextAllocZero(statement->purse_context, sizeof(DcepPurse));
 		entry->purse->party.wallet = wallet;
-		snapshot = dcep_statement_snapshot(statement);
-		read_party(statement, entry->purse, snapshot);
-		UnregisterSnapshot(snapshot);
 	}
 	return entry->purse;
 }
@@ -289,23 +284,20 @@ load_chain(DcepTable *table, DcepPurse *purse)
 	purse->locked = true;
 }
 
-/* Locks a purse's chain. */
-void
-dcep_purse_lock(DcepStatement *statement, DcepPurse *purse)
+/* Locks a purse's chain; false where the wallet has none. */
+bool
+dcep_purse_lock(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 {
 	DcepTable *table = statement->chain;
-	Snapshot snapshot;
 
 	if (purse->locked)
-		return;
-	snapshot = dcep_statement_snapshot(statement);
-	if (!find_row(table, "wallet_chain_pkey", snapshot, purse->party.wallet))
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
-						errdetail("Wallet " INT64_FORMAT " has no row in dcep.wallet_chain.", purse->party.wallet)));
-	UnregisterSnapshot(snapshot);
+		return true;
+	if (!find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
+		return false;
 	dcep_row_lock(table);
 	load_chain(table, purse);
 	ExecClearTuple(table->slot);
+	return true;
 }
 
 /* Balance of a purse: live coins, and those that are not written yet. */
@@ -320,7 +312,7 @@ dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot
 		return purse->balance;
 	purse->balance = 0;
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(purse->party.wallet));
-	scan = dcep_scan_begin(table, "coin_pkey", snapshot, &key, 1);
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 		purse->balance += DatumGetInt64(dcep_column(table, 2));
 	dcep_scan_end(&scan);
@@ -466,13 +458,13 @@ dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer)
 		write_purses(statement);
 }
 
-/* Is the row of an executed payment in the journal, just as it was signed? */
+/* Is the row of an executed payment in the journal, just as it was signed? It is our own row: no snapshot decides. */
 static void
-check_executed(DcepStatement *statement, const DcepConfig *config, Snapshot snapshot, const DcepExecuted *executed)
+check_executed(DcepStatement *statement, const DcepConfig *config, const DcepExecuted *executed)
 {
 	DcepTransfer transfer;
 
-	if (!dcep_transfer_find(config, statement->journal, snapshot, executed->id, &transfer))
+	if (!dcep_transfer_find(config, statement->journal, SnapshotSelf, executed->id, &transfer))
 		ereport(ERROR,
 				(errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("a payment was executed but its row did not enter the journal"),
 				 errdetail("Transfer " INT64_FORMAT ".", executed->id),
@@ -488,18 +480,16 @@ static void
 check_journal(DcepStatement *statement)
 {
 	const DcepConfig *config = dcep_config_required();
-	Snapshot snapshot = dcep_statement_snapshot(statement);
 	MemoryContext scratch = AllocSetContextCreate(statement->context, "dcep check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
 
 	for (int64 i = 0; i < statement->executed_count; i++)
 	{
-		check_executed(statement, config, snapshot, &statement->executed[i]);
+		check_executed(statement, config, &statement->executed[i]);
 		MemoryContextReset(scratch);
 	}
 	ExecClearTuple(statement->journal->slot);
 	MemoryContextSwitchTo(caller);
-	UnregisterSnapshot(snapshot);
 }
 
 /* Ends a statement: everything it executed stands in the journal, and everything it holds is written. */

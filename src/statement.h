@@ -91,12 +91,12 @@ extern void dcep_statement_leave(ResourceOwner caller);
 /* A snapshot that sees what the statement has written and, in read committed, what others have committed. */
 extern Snapshot dcep_statement_snapshot(DcepStatement *statement);
 
-/* The purse of a wallet; its party has been read. */
+/* The purse of a wallet; its party may not have been read. */
 extern DcepPurse *dcep_statement_purse(DcepStatement *statement, int64 wallet);
-/* Locks a purse's chain for the rest of the transaction. */
-extern void dcep_purse_lock(DcepStatement *statement, DcepPurse *purse);
-/* Reads a purse's party anew, once it is locked. */
-extern void dcep_purse_refresh(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot);
+/* Reads a purse's party, or reads it anew once it is locked. */
+extern void dcep_purse_read(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot);
+/* Locks a purse's chain for the rest of the transaction; false where the wallet has none. */
+extern bool dcep_purse_lock(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot);
 /* Balance of a locked purse. */
 extern int64 dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot);
 /* Adds a coin that a payment minted. */

@@ -12,32 +12,81 @@
 #include "executor/executor.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 
-/* Oid of a relation of the schema dcep. */
-Oid
-dcep_relation_oid(const char *name)
+static const char *const names[DCEP_RELATION_COUNT] = {
+	[DCEP_LEDGER] = "ledger",
+	[DCEP_INSTITUTION] = "institution",
+	[DCEP_SIGNING_KEY] = "signing_key",
+	[DCEP_WALLET_CLASS] = "wallet_class",
+	[DCEP_INSTITUTION_ROLE] = "institution_role",
+	[DCEP_WALLET] = "wallet",
+	[DCEP_WALLET_PKEY] = "wallet_pkey",
+	[DCEP_WALLET_CHAIN] = "wallet_chain",
+	[DCEP_WALLET_CHAIN_PKEY] = "wallet_chain_pkey",
+	[DCEP_COIN] = "coin",
+	[DCEP_COIN_PKEY] = "coin_pkey",
+	[DCEP_TRANSFER] = "transfer",
+	[DCEP_TRANSFER_PKEY] = "transfer_pkey",
+	[DCEP_TRANSFER_PAYER_SEQ] = "transfer_payer_seq",
+	[DCEP_TRANSFER_PAYER_KEY] = "transfer_payer_key",
+	[DCEP_TRANSFER_ID_SEQ] = "transfer_id_seq",
+	[DCEP_RESERVE_ACCOUNT] = "reserve_account",
+	[DCEP_RESERVE_ACCOUNT_PKEY] = "reserve_account_pkey",
+	[DCEP_RESERVE_ENTRY] = "reserve_entry",
+	[DCEP_RESERVE_ENTRY_PKEY] = "reserve_entry_pkey",
+};
+
+/* Their oids, looked up at the first use and again after anything happened to the relation. */
+static Oid oids[DCEP_RELATION_COUNT];
+
+/* Something happened to a relation, or to all. */
+static void
+forget_oid(Datum arg pg_attribute_unused(), Oid relid)
 {
+	for (int i = 0; i < DCEP_RELATION_COUNT; i++)
+		if (relid == InvalidOid || oids[i] == relid)
+			oids[i] = InvalidOid;
+}
+
+/* Looks an oid up, and watches over it. */
+static Oid
+look_up(DcepRelation relation)
+{
+	static bool watching = false;
 	Oid schema = get_namespace_oid("dcep", true);
-	Oid oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid oid = OidIsValid(schema) ? get_relname_relid(names[relation], schema) : InvalidOid;
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"dcep.%s\" does not exist", name),
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"dcep.%s\" does not exist", names[relation]),
 				 errhint("Create the extension with CREATE EXTENSION dcep CASCADE.")));
-	return oid;
+	if (!watching)
+	{
+		CacheRegisterRelcacheCallback(forget_oid, (Datum) 0);
+		watching = true;
+	}
+	return oids[relation] = oid;
+}
+
+/* Oid of a relation. */
+Oid
+dcep_relation_oid(DcepRelation relation)
+{
+	return OidIsValid(oids[relation]) ? oids[relation] : look_up(relation);
 }
 
 /* Opens a table, and its indexes too where rows are to be written. */
 DcepTable *
-dcep_table_open(const char *name, EState *estate)
+dcep_table_open(DcepRelation relation, EState *estate)
 {
 	DcepTable *table = palloc0(sizeof(DcepTable));
 
-	table->rel = table_open(dcep_relation_oid(name), estate ? RowExclusiveLock : AccessShareLock);
+	table->rel = table_open(dcep_relation_oid(relation), estate ? RowExclusiveLock : AccessShareLock);
 	table->slot = table_slot_create(table->rel, NULL);
 	table->estate = estate;
 	if (estate)
@@ -74,23 +123,25 @@ dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation,
 	ScanKeyEntryInitializeWithInfo(key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, &function, value);
 }
 
-/* The index of that name, opened; one that the table already has open is taken from there. */
+/* An index, opened; one that the table already has open is taken from there. */
 static Relation
-open_index(DcepTable *table, const char *name)
+open_index(DcepTable *table, DcepRelation index)
 {
+	Oid oid = dcep_relation_oid(index);
+
 	if (table->result)
 		for (int i = 0; i < table->result->ri_NumIndices; i++)
-			if (strcmp(RelationGetRelationName(table->result->ri_IndexRelationDescs[i]), name) == 0)
+			if (RelationGetRelid(table->result->ri_IndexRelationDescs[i]) == oid)
 			{
 				RelationIncrementReferenceCount(table->result->ri_IndexRelationDescs[i]);
 				return table->result->ri_IndexRelationDescs[i];
 			}
-	return index_open(dcep_relation_oid(name), AccessShareLock);
+	return index_open(oid, AccessShareLock);
 }
 
 /* Begins a scan along an index. */
 DcepScan
-dcep_scan_begin(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count)
+dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count)
 {
 	DcepScan scan = {.table = table, .index = open_index(table, index)};
 
@@ -116,7 +167,7 @@ dcep_scan_end(DcepScan *scan)
 
 /* Finds one row. */
 bool
-dcep_table_find(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count)
+dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count)
 {
 	DcepScan scan = dcep_scan_begin(table, index, snapshot, keys, key_count);
 	bool found = dcep_scan_next(&scan, ForwardScanDirection);

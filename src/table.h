@@ -20,6 +20,32 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+/* The relations of the schema dcep that C code names. */
+typedef enum DcepRelation
+{
+	DCEP_LEDGER,
+	DCEP_INSTITUTION,
+	DCEP_SIGNING_KEY,
+	DCEP_WALLET_CLASS,
+	DCEP_INSTITUTION_ROLE,
+	DCEP_WALLET,
+	DCEP_WALLET_PKEY,
+	DCEP_WALLET_CHAIN,
+	DCEP_WALLET_CHAIN_PKEY,
+	DCEP_COIN,
+	DCEP_COIN_PKEY,
+	DCEP_TRANSFER,
+	DCEP_TRANSFER_PKEY,
+	DCEP_TRANSFER_PAYER_SEQ,
+	DCEP_TRANSFER_PAYER_KEY,
+	DCEP_TRANSFER_ID_SEQ,
+	DCEP_RESERVE_ACCOUNT,
+	DCEP_RESERVE_ACCOUNT_PKEY,
+	DCEP_RESERVE_ENTRY,
+	DCEP_RESERVE_ENTRY_PKEY,
+	DCEP_RELATION_COUNT
+} DcepRelation;
+
 /* An open table of the schema dcep. */
 typedef struct DcepTable
 {
@@ -38,24 +64,24 @@ typedef struct DcepScan
 	IndexScanDesc desc;
 } DcepScan;
 
-/* Oid of a relation of the schema dcep; an error when the extension is not there. */
-extern Oid dcep_relation_oid(const char *name);
+/* Oid of a relation; an error when the extension is not there. */
+extern Oid dcep_relation_oid(DcepRelation relation);
 
 /* `estate` is NULL for reading alone; for writing it must live until the table is closed. */
-extern DcepTable *dcep_table_open(const char *name, EState *estate);
+extern DcepTable *dcep_table_open(DcepRelation relation, EState *estate);
 extern void dcep_table_close(DcepTable *table);
 
 /* Equality scan key on the n-th column of an index. */
 extern void dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value);
 
-extern DcepScan dcep_scan_begin(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count);
+extern DcepScan dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);
 /* Leaves the next row in table->slot. */
 extern bool dcep_scan_next(DcepScan *scan, ScanDirection direction);
 /* The row stays in table->slot. */
 extern void dcep_scan_end(DcepScan *scan);
 
 /* Finds one row by the first column(s) of an index, leaves it in table->slot. */
-extern bool dcep_table_find(DcepTable *table, const char *index, Snapshot snapshot, ScanKey keys, int key_count);
+extern bool dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);
 
 /* Column of table->slot that cannot be null. */
 extern Datum dcep_column(DcepTable *table, AttrNumber column);

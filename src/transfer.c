@@ -245,7 +245,7 @@ pay_plan(Oid wallet_type)
 static void
 find_replayed(const DcepConfig *config, int64 payer, DcepText key, DcepTransfer *transfer)
 {
-	DcepTable *journal = dcep_table_open("transfer", NULL);
+	DcepTable *journal = dcep_table_open(DCEP_TRANSFER, NULL);
 	Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
 
 	if (!dcep_transfer_find_key(config, journal, snapshot, payer, key, transfer))

@@ -1,0 +1,146 @@
+/*
+ * known.c: signatures that this server knows to be good.
+ *
+ * A table of digests, each in the place that its own first bits name; a new
+ * one replaces what was there.  No locks: the four words of a place are read
+ * and written one by one, and a mixture of two digests is like no third.
+ */
+#include "known.h"
+
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "keyring.h"
+
+#define WORDS 4
+#define LOCAL_PLACES 4096 /* 128 kB in each backend that pays, where nothing is shared */
+
+typedef struct KnownPlace
+{
+	pg_atomic_uint64 word[WORDS];
+} KnownPlace;
+
+static int known_megabytes = 16;
+static KnownPlace *places = NULL;
+static uint32 place_mask = 0;
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+/* Places that fit, a power of two. */
+static uint32
+shared_places(void)
+{
+	return (uint32) ((Size) known_megabytes * 1024 * 1024 / sizeof(KnownPlace));
+}
+
+/* Empties a table. */
+static void
+clear_places(KnownPlace *table, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+		for (int w = 0; w < WORDS; w++)
+			pg_atomic_init_u64(&table[i].word[w], 0);
+}
+
+static void
+request_memory(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(mul_size(shared_places(), sizeof(KnownPlace)));
+}
+
+static void
+attach_memory(void)
+{
+	bool found;
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	places = ShmemInitStruct("dcep known signatures", mul_size(shared_places(), sizeof(KnownPlace)), &found);
+	if (!found)
+		clear_places(places, shared_places());
+	place_mask = shared_places() - 1;
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* Is this a power of two? */
+static bool
+check_megabytes(int *value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if ((*value & (*value - 1)) == 0)
+		return true;
+	GUC_check_errdetail("It must be a power of two.");
+	return false;
+}
+
+/* Defines the setting and asks for shared memory. */
+void
+dcep_known_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	DefineCustomIntVariable("dcep.known_signatures", "Shared memory for signatures that are known to be good.",
+							"In megabytes, a power of two. A megabyte remembers 32,768 transfers, whose coins then cost no "
+							"signature verification when they are spent. Size it for the coins in circulation.",
+							&known_megabytes, 16, 1, 16384, PGC_POSTMASTER, GUC_UNIT_MB, check_megabytes, NULL, NULL);
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = attach_memory;
+}
+
+/* The table; a backend's own where none is shared. */
+static KnownPlace *
+find_place(const uint8 *digest)
+{
+	if (places == NULL)
+	{
+		KnownPlace *table = MemoryContextAlloc(TopMemoryContext, LOCAL_PLACES * sizeof(KnownPlace));
+
+		clear_places(table, LOCAL_PLACES);
+		places = table;
+		place_mask = LOCAL_PLACES - 1;
+	}
+	return &places[dcep_get_u32(digest) & place_mask];
+}
+
+/* The digest of a signature by a key. */
+void
+dcep_known_digest(const uint8 *public_key, int public_len, const uint8 root[DCEP_HASH_LEN],
+				  const uint8 signature[DCEP_SIGNATURE_LEN], uint8 digest[DCEP_HASH_LEN])
+{
+	const DcepBytes pieces[] = {
+		{root, DCEP_HASH_LEN}, {signature, DCEP_SIGNATURE_LEN}, {public_key, (size_t) public_len}};
+
+	if (!dcep_hash(DCEP_SUITE_ED25519, pieces, lengthof(pieces), digest))
+		dcep_crypto_raise("look up a signature");
+}
+
+/* Is this signature known? */
+bool
+dcep_known_has(const uint8 digest[DCEP_HASH_LEN])
+{
+	KnownPlace *place = find_place(digest);
+
+	for (int w = 0; w < WORDS; w++)
+		if (pg_atomic_read_u64(&place->word[w]) != dcep_get_u64(digest + 8 * w))
+			return false;
+	return true;
+}
+
+/* Remembers a signature. */
+void
+dcep_known_add(const uint8 digest[DCEP_HASH_LEN])
+{
+	KnownPlace *place = find_place(digest);
+
+	for (int w = 0; w < WORDS; w++)
+		pg_atomic_write_u64(&place->word[w], dcep_get_u64(digest + 8 * w));
+}
