@@ -99,7 +99,7 @@ BEGIN
         line := replace(line, ' ' || m[1], ' ' || (SELECT string_agg(t.transfer(i::bigint), ', ')
                                        FROM regexp_split_to_table(m[1], ', ') AS i));
     END LOOP;
-    RETURN regexp_replace(line, 'signed at [^.]*\.[0-9]* [A-Z]+', 'signed at (time)');
+    RETURN regexp_replace(line, 'signed at [0-9-]+ [0-9:.]*[0-9]([-+][0-9:]+| ?[A-Z]+)', 'signed at (time)');
 END
 $$;
 

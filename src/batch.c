@@ -167,14 +167,27 @@ compare_wallets(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Must this wallet be locked for the rows? Payers of the caller's are, and payees whose class caps their balance. */
+/* Will a row lock its payee? Where the class caps the balance. */
 static bool
-needs_lock(const DcepConfig *config, DateADT day, const DcepParty *party)
+locks_payee(const DcepConfig *config, DateADT day, const DcepParty *payee)
 {
-	int64 wallet = party->wallet;
+	return payee->exists && dcep_config_class(config, payee->class, day)->max_balance != DCEP_NO_LIMIT;
+}
 
-	return party->exists && (dcep_access_acts_for(dcep_wallet_institution(wallet)) ||
-							 dcep_config_class(config, party->class, day)->max_balance != DCEP_NO_LIMIT);
+/* Adds the wallets that a row will lock: the payer, if the caller may pay from it, and a capped payee. */
+static int
+add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snapshot snapshot, const DcepOrder *order,
+		  int64 *wallets, int count)
+{
+	DcepPurse *payee = dcep_statement_purse(statement, order->payee);
+
+	if (!payee->known)
+		dcep_purse_read(statement, payee, snapshot);
+	if (dcep_access_acts_for(dcep_wallet_institution(order->payer)))
+		wallets[count++] = order->payer;
+	if (locks_payee(config, day, &payee->party))
+		wallets[count++] = order->payee;
+	return count;
 }
 
 /* Locks what the rows will lock. */
@@ -190,31 +203,42 @@ dcep_batch_lock(DcepStatement *statement, const DcepConfig *config)
 
 	for (int i = 0; i < batch->row_count; i++)
 	{
-		wallets[count++] = batch->line[batch->row_line[i]].instruction.order.payer;
-		wallets[count++] = batch->line[batch->row_line[i]].instruction.order.payee;
+		CHECK_FOR_INTERRUPTS();
+		count = add_locks(statement, config, day, snapshot, &batch->line[batch->row_line[i]].instruction.order, wallets,
+						  count);
 	}
 	qsort(wallets, count, sizeof(int64), compare_wallets);
 	count = (int) qunique(wallets, count, sizeof(int64), compare_wallets);
 	for (int i = 0; i < count; i++)
 	{
-		DcepPurse *purse = dcep_statement_purse(statement, wallets[i]);
-
 		CHECK_FOR_INTERRUPTS();
-		dcep_purse_read(statement, purse, snapshot);
-		if (needs_lock(config, day, &purse->party))
-			dcep_purse_lock(statement, purse, snapshot);
+		/* A payer that does not exist has nothing to lock; its row will be refused. */
+		(void) dcep_purse_lock(statement, dcep_statement_purse(statement, wallets[i]), snapshot);
 	}
 	UnregisterSnapshot(snapshot);
 	dcep_statement_leave(caller);
+}
+
+/* Results are told apart by the order of the rows: with one too few or too many, nobody knows whose they are. */
+static void
+check_rows(bool complete)
+{
+	if (!complete)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("lines were dropped before they were executed"),
+						errhint("A trigger or a rule on dcep.transfer dropped or added rows. Nothing has been paid.")));
 }
 
 /* Keeps the result of the next row. */
 void
 dcep_batch_result(DcepBatch *batch, DcepOutcome outcome, const DcepTransfer *transfer, const DcepRefusal *refusal)
 {
-	DcepLine *line = &batch->line[batch->row_line[batch->row_next++]];
-	MemoryContext caller = MemoryContextSwitchTo(batch->context);
+	DcepLine *line;
+	MemoryContext caller;
 
+	check_rows(batch->row_next < batch->row_count);
+	line = &batch->line[batch->row_line[batch->row_next++]];
+	caller = MemoryContextSwitchTo(batch->context);
 	line->outcome = outcome;
 	if (outcome == DCEP_REFUSED)
 	{
@@ -320,6 +344,7 @@ insert_rows(DcepBatch *batch, Oid wallet_type)
 	}
 	PG_END_TRY();
 	SPI_finish();
+	check_rows(batch->row_next == batch->row_count);
 }
 
 /* --- results ----------------------------------------------------------------- */

@@ -20,6 +20,7 @@
 PG_FUNCTION_INFO_V1(dcep_coins);
 PG_FUNCTION_INFO_V1(dcep_balance);
 PG_FUNCTION_INFO_V1(dcep_available);
+PG_FUNCTION_INFO_V1(dcep_held_now);
 PG_FUNCTION_INFO_V1(dcep_verify_coin);
 PG_FUNCTION_INFO_V1(dcep_check_coin);
 PG_FUNCTION_INFO_V1(dcep_coin_state);
@@ -63,20 +64,20 @@ require_wallet(int64 wallet)
 
 /* Begins a scan of a wallet's live coins, the smallest first. */
 static DcepScan
-scan_coins(DcepTable *table, int64 wallet)
+scan_coins(DcepTable *table, int64 wallet, Snapshot snapshot)
 {
 	ScanKeyData key;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	return dcep_scan_begin(table, DCEP_COIN_PKEY, GetActiveSnapshot(), &key, 1);
+	return dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 }
 
 /* Sum of a wallet's live coins. */
 static int64
-sum_coins(int64 wallet)
+sum_coins(int64 wallet, Snapshot snapshot)
 {
 	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
-	DcepScan scan = scan_coins(table, wallet);
+	DcepScan scan = scan_coins(table, wallet, snapshot);
 	int64 sum = 0;
 
 	while (dcep_scan_next(&scan, ForwardScanDirection))
@@ -96,7 +97,7 @@ dcep_balance(PG_FUNCTION_ARGS)
 	int64 wallet = PG_GETARG_WALLET_ID(0);
 
 	require_wallet(wallet);
-	PG_RETURN_INT64(sum_coins(wallet));
+	PG_RETURN_INT64(sum_coins(wallet, GetActiveSnapshot()));
 }
 
 /* dcep.available(wallet) → bigint: nothing, while the wallet may not pay */
@@ -106,7 +107,18 @@ dcep_available(PG_FUNCTION_ARGS)
 	int64 wallet = PG_GETARG_WALLET_ID(0);
 	int flags = require_wallet(wallet);
 
-	PG_RETURN_INT64((flags & DCEP_FLAG_NO_DEBIT) ? 0 : sum_coins(wallet));
+	PG_RETURN_INT64((flags & DCEP_FLAG_NO_DEBIT) ? 0 : sum_coins(wallet, GetActiveSnapshot()));
+}
+
+/* dcep.held_now(wallet) → bigint: whatever the transaction's own snapshot shows */
+Datum
+dcep_held_now(PG_FUNCTION_ARGS)
+{
+	Snapshot newest = RegisterSnapshot(GetLatestSnapshot());
+	int64 held = sum_coins(PG_GETARG_WALLET_ID(0), newest);
+
+	UnregisterSnapshot(newest);
+	PG_RETURN_INT64(held);
 }
 
 /* --- signed coins ------------------------------------------------------------ */
@@ -157,7 +169,7 @@ dcep_coins(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	journal = dcep_table_open(DCEP_TRANSFER, NULL);
 	table = dcep_table_open(DCEP_COIN, NULL);
-	scan = scan_coins(table, wallet);
+	scan = scan_coins(table, wallet, GetActiveSnapshot());
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep coins", ALLOCSET_DEFAULT_SIZES);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 	{

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -188,6 +189,7 @@ insert_signing_key(const DcepSigningKey *key)
 	values[5] = TimestampTzGetDatum(DT_NOEND);
 	dcep_table_insert(table, values, nulls);
 	CacheInvalidateRelcache(table->rel);
+	CommandCounterIncrement(); /* a second key in the same statement must see this one */
 	dcep_table_close(table);
 	FreeExecutorState(estate);
 }

@@ -131,7 +131,9 @@ lock_account(int institution, Account *account)
 	CommandCounterIncrement(); /* an earlier entry of this statement must be seen */
 	dcep_key_init(&key, 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	found = dcep_table_find(account->account, DCEP_RESERVE_ACCOUNT_PKEY, snapshot, &key, 1);
+	/* A code beyond int2 must not be cut down to that of another institution. */
+	found = institution >= 1 && institution <= 9999 &&
+			dcep_table_find(account->account, DCEP_RESERVE_ACCOUNT_PKEY, snapshot, &key, 1);
 	UnregisterSnapshot(snapshot);
 	if (!found)
 		return false;

@@ -297,10 +297,15 @@ dcep_purse_lock(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 	dcep_row_lock(table);
 	load_chain(table, purse);
 	ExecClearTuple(table->slot);
+	purse->known = false; /* the wallet may have been restricted while we waited */
 	return true;
 }
 
-/* Balance of a purse: live coins, and those that are not written yet. */
+/*
+ * Balance of a purse: live coins, and those that are not written yet.  A credit
+ * changes no row of the payee's that would make its lock fail for an older
+ * snapshot, so that where the transaction keeps one the newest is read instead.
+ */
 int64
 dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
 {
@@ -308,15 +313,18 @@ dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot
 	ScanKeyData key;
 	DcepScan scan;
 
+	Assert(purse->locked);
 	if (purse->balance_known)
 		return purse->balance;
 	purse->balance = 0;
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : snapshot);
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(purse->party.wallet));
 	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 		purse->balance += DatumGetInt64(dcep_column(table, 2));
 	dcep_scan_end(&scan);
 	ExecClearTuple(table->slot);
+	UnregisterSnapshot(snapshot);
 	for (int i = 0; i < purse->minted_count; i++)
 		purse->balance += purse->minted[i].amount;
 	purse->balance_known = true;

@@ -13,7 +13,8 @@ BEGIN
     SELECT * INTO found_institution FROM dcep.institution AS i WHERE i.code = require_institution.code;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('institution %s does not exist', lpad(code::text, 4, '0')),
+            MESSAGE = format('institution %s does not exist',
+                             CASE WHEN code BETWEEN 0 AND 9999 THEN lpad(code::text, 4, '0') ELSE code::text END),
             HINT = 'Enroll it first with dcep.enroll_institution().';
     END IF;
     IF kind IS NOT NULL AND found_institution.kind <> kind THEN
@@ -163,6 +164,9 @@ CREATE FUNCTION dcep.suspend_institution(code integer, suspended boolean DEFAULT
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM dcep.require_institution(code, 'operator');
+    IF suspended IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'suspended must not be null';
+    END IF;
     UPDATE dcep.institution AS i SET status = CASE WHEN suspended THEN 'suspended' ELSE 'active' END
      WHERE i.code = suspend_institution.code;
 END

@@ -22,6 +22,11 @@ CREATE FUNCTION dcep.await_payments() RETURNS void
 COMMENT ON FUNCTION dcep.await_payments() IS
 'Internal: waits until every transaction that is paying right now has ended; later ones are not waited for';
 
+CREATE FUNCTION dcep.held_now(wallet dcep.wallet_id) RETURNS bigint
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_held_now';
+COMMENT ON FUNCTION dcep.held_now(dcep.wallet_id) IS
+'Internal: what a wallet holds right now, payments that were committed after this transaction''s snapshot included';
+
 CREATE FUNCTION dcep.open_wallet(institution integer, request jsonb) RETURNS dcep.wallet_id
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -145,8 +150,8 @@ BEGIN
     UPDATE dcep.wallet AS w SET status = 'closed', closed_at = clock_timestamp() WHERE w.id = close_wallet.wallet;
     PERFORM dcep.lock_wallet(wallet);
     PERFORM dcep.await_payments();
-    SELECT sum(c.amount) INTO held FROM dcep.coin AS c WHERE c.owner = close_wallet.wallet;
-    IF held IS NOT NULL THEN
+    held := dcep.held_now(wallet);
+    IF held > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'wallet is not empty',
             DETAIL = format('Wallet %s holds %s.', wallet, held),
             HINT = 'Pay its balance out first, for instance with a transfer of kind exchange_out.';
