@@ -32,12 +32,12 @@ FROM function, LATERAL aclexplode(proacl) AS a
 WHERE a.grantee <> proowner AND proname !~ '^(wallet_id|otp_token|signed_coin)_' AND NOT (provolatile = 'i' AND name ~ 'dcep\.(signed_coin|wallet_id)\)$')
 GROUP BY name ORDER BY name COLLATE "C";
 -- Nobody but the owner calls these.
-SELECT string_agg(proname, ' ' ORDER BY proname COLLATE "C") AS owner_only FROM function
-WHERE NOT EXISTS (SELECT FROM aclexplode(proacl) AS a WHERE a.grantee <> proowner);
+SELECT proname AS owner_only FROM function
+WHERE NOT EXISTS (SELECT FROM aclexplode(proacl) AS a WHERE a.grantee <> proowner) ORDER BY proname COLLATE "C";
 -- What each group may do with which relation; columns where only those.
 SELECT c.relname, regexp_replace(a.grantee::regrole::text, '^dcep_', '') AS role, string_agg(a.privilege_type, ' ' ORDER BY a.privilege_type) AS may
 FROM pg_class AS c, LATERAL aclexplode(c.relacl) AS a WHERE c.relnamespace = 'dcep'::regnamespace AND a.grantee <> c.relowner
-GROUP BY 1, 2 ORDER BY c.relname COLLATE "C", 2 COLLATE "C";
+GROUP BY c.relname, a.grantee ORDER BY c.relname COLLATE "C", a.grantee::regrole::text COLLATE "C";
 SELECT c.relname, regexp_replace(a.grantee::regrole::text, '^dcep_', '') AS role, a.privilege_type, string_agg(t.attname, ' ' ORDER BY t.attnum) AS columns
 FROM pg_class AS c JOIN pg_attribute AS t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) AS a WHERE c.relnamespace = 'dcep'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 

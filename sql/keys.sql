@@ -21,7 +21,7 @@ SELECT * FROM t.defects('vault61');
 -- Numbers count from one an institution; every suite; what is not one.
 SELECT dcep.generate_key(61, 'ed25519');
 SELECT t.pay('vault61', 'key1', 100);
-SELECT c, t.try('SELECT dcep.generate_key(' || c || ')') FROM unnest(ARRAY[$$61, 'rsa'$$, $$61, 'Ed25519'$$, $$61, ''$$, $$9999, 'ed25519'$$, $$0, 'ed25519'$$, $$-1, 'sm2'$$, $$65597, 'sm2'$$]) AS c;
+SELECT c, t.try('SELECT dcep.generate_key(' || c || ')') FROM unnest(ARRAY[$$61, 'rsa'$$, $$61, 'Ed25519'$$, $$61, ''$$, $$9990, 'ed25519'$$, $$0, 'ed25519'$$, $$-1, 'sm2'$$, $$65597, 'sm2'$$]) AS c;
 SELECT dcep.generate_key(NULL, 'ed25519'), dcep.generate_key(61, NULL);
 SELECT * FROM t.key ORDER BY number;
 
@@ -112,7 +112,7 @@ SELECT d.defect, d.wallet_name, d.seq, d.transfer, d.detail FROM t.defects('key1
 ROLLBACK;
 
 -- What revoking takes.
-SELECT c, t.try('SELECT dcep.revoke_key(' || c || ')') FROM unnest(ARRAY[$$61, 99, 'x'$$, $$61, 0, 'x'$$, $$9999, 1, 'x'$$, $$NULL, 1, 'x'$$, $$61, NULL, 'x'$$, $$61, 1, NULL$$, $$61, 1, 'infinity', 'infinity'$$]) AS c;
+SELECT c, t.try('SELECT dcep.revoke_key(' || c || ')') FROM unnest(ARRAY[$$61, 99, 'x'$$, $$61, 0, 'x'$$, $$9990, 1, 'x'$$, $$NULL, 1, 'x'$$, $$61, NULL, 'x'$$, $$61, 1, NULL$$, $$61, 1, 'infinity', 'infinity'$$]) AS c;
 -- The only keys of all: nothing is signed any more, with a way out, and everything can be read.
 SELECT dcep.revoke_key(61, k.number, 'closing down') FROM dcep.signing_key AS k WHERE k.institution = 61 ORDER BY k.number;
 SELECT t.try($$SELECT t.pay('key1', 'before', 1)$$);

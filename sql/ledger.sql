@@ -22,6 +22,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', tab);
         EXECUTE format('DELETE FROM %s', tab);
     END LOOP;
+    FOR tab IN SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'dcep'::regnamespace AND c.relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER ALL', tab);
+    END LOOP;
 END
 $$;
 SELECT * FROM t.calls($$create_ledger('cny', 2, 'Asia/Shanghai', 'x')$$, $$create_ledger('CN', 2, 'Asia/Shanghai', 'x')$$, $$create_ledger('CNYY', 2, 'Asia/Shanghai', 'x')$$, $$create_ledger('', 2, 'Asia/Shanghai', 'x')$$,
@@ -46,7 +49,7 @@ SELECT t.try('SELECT dcep.issue(2, 1)');
 SELECT institution, reserve, issued, outstanding, held FROM dcep.supply;
 ROLLBACK;
 SELECT currency, exponent FROM dcep.ledger;
-SELECT t.pay('alice', 'bob', 1);
+SELECT t.pay('alice', 'bob', 1) LIKE 'alice#%' AS paid;
 
 -- --- institutions ----------------------------------------------------------------------
 
@@ -66,8 +69,10 @@ SELECT * FROM t.calls($$require_institution(NULL)$$, $$require_institution(9998,
 -- --- roles ---------------------------------------------------------------------------------
 
 CREATE ROLE regress_new;
+SET client_min_messages = warning;
 SELECT * FROM t.calls($$grant_institution('regress_new', NULL)$$, $$grant_institution(NULL, 2)$$, $$grant_institution('regress_nobody', 2)$$, $$grant_institution('regress_new', 71)$$,
     $$grant_institution('regress_new', 9999)$$, $$grant_institution('regress_new', 9999)$$, $$grant_institution('regress_new', 2)$$);
+RESET client_min_messages;
 SELECT pg_has_role('regress_new', 'dcep_operator', 'member') AS operator, (SELECT institution FROM dcep.institution_role WHERE role = 'regress_new');
 SET ROLE regress_new;
 SELECT dcep.institution(dcep.open_wallet(9999, '{"class": 1}')) AS opened;

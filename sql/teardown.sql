@@ -4,8 +4,10 @@
 
 -- Something of a user's depends on it: nothing goes without CASCADE.
 CREATE VIEW mine AS SELECT count(*) AS payments FROM dcep.transfer;
+SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
--- Figures vary with the tests that have run: they are masked.
+RESET client_min_messages;
+-- The figures vary with the tests that have run; they follow below, of a ledger of three payments.
 CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
@@ -24,23 +26,18 @@ SELECT attempt('DROP SCHEMA dcep');
 SELECT payments > 0 AS still_there FROM mine;
 BEGIN;
 DROP EXTENSION dcep CASCADE;
-SELECT to_regnamespace('dcep') IS NULL AS gone, to_regclass('mine') IS NULL AS view_gone;
+SELECT to_regclass('dcep.transfer') IS NULL AS gone, to_regclass('mine') IS NULL AS view_gone;
 ROLLBACK;
 SELECT payments > 0 AS still_there FROM mine;
 SELECT count(*) FROM dcep.verify_chain(signatures => false);
--- In words: what is lost, and the way out.
-\set VERBOSITY default
-\getenv abs_builddir PG_ABS_BUILDDIR
-BEGIN;
-DROP EXTENSION dcep CASCADE;
-ROLLBACK;
-\set VERBOSITY terse
 -- Another extension's end is none of its business.
 CREATE EXTENSION seg;
 DROP EXTENSION seg;
 
 DROP EXTENSION dcep CASCADE;
-SELECT to_regnamespace('dcep') IS NULL AS gone, to_regtype('dcep.wallet_id') IS NULL AS type_gone;
+-- Its schema stays, as PostgreSQL has it, with nothing in it; the roles, which are the cluster's, stay too.
+SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid) AS relations, (SELECT count(*) FROM pg_proc WHERE pronamespace = n.oid) AS functions,
+       (SELECT count(*) FROM pg_type WHERE typnamespace = n.oid) AS types FROM pg_namespace AS n WHERE nspname = 'dcep';
 SELECT count(*) AS event_triggers FROM pg_event_trigger;
 SELECT rolname FROM pg_roles WHERE rolname LIKE 'dcep%' ORDER BY 1;
 SELECT oprname FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace AND oid >= 16384;
@@ -65,6 +62,7 @@ ROLLBACK;
 DROP EXTENSION dcep;
 CREATE EXTENSION dcep;
 DROP EXTENSION dcep;
+DROP SCHEMA dcep;
 DROP EXTENSION pgcrypto;
 DROP FUNCTION attempt;
 DROP ROLE regress_central, regress_bank2, regress_bank3, regress_supervisor, regress_auditor;

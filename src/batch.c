@@ -1,399 +1,128 @@
 /*
- * batch.c: the lines of a payment file while dcep.submit() plays them.
+ * batch.c: one signature over many transfers of a statement.
  */
 #include "batch.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
-#include "funcapi.h"
-#include "lib/qunique.h"
-#include "miscadmin.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
-#include "utils/timestamp.h"
-#include "utils/typcache.h"
+#include "utils/fmgroids.h"
 
-#include "access.h"
-#include "receipt.h"
-
-PG_FUNCTION_INFO_V1(dcep_submit);
-
-/* Fields of dcep.instruction, all text: a file's lines are not typed yet. */
+/* Columns of dcep.signed_batch. */
 enum
 {
-	FIELD_PAYER,
-	FIELD_PAYEE,
-	FIELD_AMOUNT,
-	FIELD_KEY,
-	FIELD_MEMO,
-	FIELD_COUNT
+	BATCH_ID = 1,
+	BATCH_ISSUER,
+	BATCH_SUITE,
+	BATCH_KEY_NUMBER,
+	BATCH_LEAVES,
+	BATCH_SIGNATURE,
+	BATCH_COLUMNS = BATCH_SIGNATURE
 };
 
-/* Columns that dcep.submit() returns. */
-enum
+/* Takes a batch out of its row. */
+static const char *
+read_batch(DcepTable *batches, DcepBatch *batch)
 {
-	RESULT_LINE,
-	RESULT_TRANSFER,
-	RESULT_RECEIPT,
-	RESULT_SQLSTATE,
-	RESULT_MESSAGE,
-	RESULT_DETAIL,
-	RESULT_HINT,
-	RESULT_COLUMNS
-};
+	bytea *leaves = DatumGetByteaPP(dcep_column(batches, BATCH_LEAVES));
+	bytea *signature = DatumGetByteaPP(dcep_column(batches, BATCH_SIGNATURE));
+	uint32 len = VARSIZE_ANY_EXHDR(leaves);
 
-static DcepBatch *waiting = NULL;
-
-/* The batch whose INSERT is about to begin. */
-DcepBatch *
-dcep_batch_take(void)
-{
-	DcepBatch *batch = waiting;
-
-	waiting = NULL;
-	return batch;
+	if (len == 0 || len % DCEP_HASH_LEN != 0 || len > sizeof(batch->leaf))
+		return "its batch has leaves of a wrong length";
+	if (VARSIZE_ANY_EXHDR(signature) != DCEP_SIGNATURE_LEN)
+		return "its batch has a signature of a wrong length";
+	batch->id = DatumGetInt64(dcep_column(batches, BATCH_ID));
+	batch->issuer = DatumGetInt16(dcep_column(batches, BATCH_ISSUER));
+	batch->suite = DatumGetInt16(dcep_column(batches, BATCH_SUITE));
+	batch->key_number = DatumGetInt32(dcep_column(batches, BATCH_KEY_NUMBER));
+	batch->size = len / DCEP_HASH_LEN;
+	memcpy(batch->leaf, VARDATA_ANY(leaves), len);
+	memcpy(batch->signature, VARDATA_ANY(signature), DCEP_SIGNATURE_LEN);
+	return NULL;
 }
 
-/* --- reading lines ----------------------------------------------------------- */
-
-/* Refuses a field that cannot be read. */
-static bool
-refuse_field(DcepRefusal *refusal, int sqlstate, const char *message, const char *field, const char *why)
+/* Finds a batch by id. */
+const char *
+dcep_batch_find(DcepTable *batches, Snapshot snapshot, int64 id, DcepBatch *batch)
 {
-	dcep_refuse(refusal, sqlstate, message);
-	return dcep_refusal_detail(refusal, "The %s: %s", field, why);
-}
-
-/* Reads a wallet number. */
-static bool
-read_wallet(DcepText field, const char *name, int64 *wallet, DcepRefusal *refusal)
-{
+	ScanKeyData key;
 	const char *wrong;
 
-	if (field.data == NULL)
-		return refuse_field(refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "payer, payee and amount must not be null", name,
-							"it is null.");
-	wrong = dcep_wallet_parse(field.data, field.len, wallet);
-	return wrong ? refuse_field(refusal, ERRCODE_INVALID_TEXT_REPRESENTATION, "invalid wallet number", name, wrong)
-				 : true;
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
+	if (!dcep_table_find(batches, DCEP_SIGNED_BATCH_PKEY, snapshot, &key, 1))
+		return "its batch is missing";
+	wrong = read_batch(batches, batch);
+	ExecClearTuple(batches->slot);
+	return wrong;
 }
 
-/* Reads an amount: an integer, nothing before or after it. */
-static bool
-read_amount(DcepText field, int64 *amount, DcepRefusal *refusal)
+/* Inserts a batch. */
+void
+dcep_batch_insert(DcepTable *batches, const DcepBatch *batch)
 {
-	char *digits;
-	char *end;
+	Datum values[BATCH_COLUMNS];
+	bool nulls[BATCH_COLUMNS] = {false};
 
-	if (field.data == NULL)
-		return refuse_field(refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "payer, payee and amount must not be null",
-							"amount", "it is null.");
-	digits = pnstrdup(field.data, field.len);
-	errno = 0;
-	*amount = strtoll(digits, &end, 10);
-	if (end == digits || *end != '\0' || isspace((unsigned char) *digits))
-		return refuse_field(refusal, ERRCODE_INVALID_TEXT_REPRESENTATION, "invalid amount", "amount",
-							"it must be a whole number of minor units.");
-	if (errno == ERANGE)
-		return refuse_field(refusal, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "amount out of range", "amount",
-							"it does not fit into 64 bits.");
+	values[BATCH_ID - 1] = Int64GetDatum(batch->id);
+	values[BATCH_ISSUER - 1] = Int16GetDatum(batch->issuer);
+	values[BATCH_SUITE - 1] = Int16GetDatum(batch->suite);
+	values[BATCH_KEY_NUMBER - 1] = Int32GetDatum(batch->key_number);
+	values[BATCH_LEAVES - 1] = dcep_bytes_datum(batch->leaf[0], (int) batch->size * DCEP_HASH_LEN);
+	values[BATCH_SIGNATURE - 1] = dcep_bytes_datum(batch->signature, DCEP_SIGNATURE_LEN);
+	dcep_table_insert(batches, values, nulls);
+}
+
+/* Root of the tree over the leaves. */
+static void
+compute_root(const DcepBatch *batch, uint8 root[DCEP_HASH_LEN])
+{
+	if (!dcep_batch_root(batch->suite, batch->leaf, batch->size, root))
+		dcep_crypto_raise("hash a batch");
+}
+
+/* Remembers a batch by its leaves, which are quicker to compare than to hash into a root. */
+static void
+compute_digest(const DcepKeptKey *kept, const DcepBatch *batch, uint8 digest[DCEP_HASH_LEN])
+{
+	dcep_known_digest(kept->public_key, kept->public_len, batch->leaf, batch->size * DCEP_HASH_LEN, batch->signature,
+					  digest);
+}
+
+/* Signs a batch. */
+void
+dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch)
+{
+	uint8 root[DCEP_HASH_LEN];
+	uint8 digest[DCEP_HASH_LEN];
+
+	compute_root(batch, root);
+	dcep_keyring_sign_root(kept, root, batch->signature);
+	compute_digest(kept, batch, digest);
+	dcep_known_add(digest);
+}
+
+/* Is the signature of a batch good? */
+bool
+dcep_batch_verify(DcepKeptKey *kept, const DcepBatch *batch, DcepEffort effort)
+{
+	uint8 root[DCEP_HASH_LEN];
+	uint8 digest[DCEP_HASH_LEN];
+
+	compute_digest(kept, batch, digest);
+	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
+		return true;
+	compute_root(batch, root);
+	if (!dcep_keyring_verify_root(kept, root, batch->signature, effort))
+		return false;
+	dcep_known_add(digest);
 	return true;
 }
 
-/* Reads one line; what cannot be read is refused right here. */
-static bool
-read_line(HeapTupleHeader record, DcepLine *line)
-{
-	DcepText field[FIELD_COUNT];
-	DcepOrder *order = &line->instruction.order;
-
-	for (int i = 0; i < FIELD_COUNT; i++)
-	{
-		bool is_null;
-		Datum value = GetAttributeByNum(record, (AttrNumber) (i + 1), &is_null);
-
-		field[i] = dcep_text(value, is_null);
-	}
-	order->kind = DCEP_KIND_TRANSFER;
-	line->instruction.key = field[FIELD_KEY];
-	line->instruction.memo = field[FIELD_MEMO];
-	line->outcome = DCEP_REFUSED;
-	return read_wallet(field[FIELD_PAYER], "payer", &order->payer, &line->refusal) &&
-		   read_wallet(field[FIELD_PAYEE], "payee", &order->payee, &line->refusal) &&
-		   read_amount(field[FIELD_AMOUNT], &order->amount, &line->refusal);
-}
-
-/* Reads all lines of an instruction[]. */
-static DcepBatch *
-read_batch(ArrayType *array)
-{
-	DcepBatch *batch = palloc0(sizeof(DcepBatch));
-	Datum *elements;
-	bool *nulls;
-	int16 len;
-	bool by_value;
-	char align;
-
-	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &by_value, &align);
-	deconstruct_array(array, ARR_ELEMTYPE(array), len, by_value, align, &elements, &nulls, &batch->line_count);
-	batch->context = CurrentMemoryContext;
-	batch->line = MemoryContextAllocExtended(CurrentMemoryContext, Max(1, batch->line_count) * sizeof(DcepLine),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	batch->row_line = palloc(Max(1, batch->line_count) * sizeof(int));
-	for (int i = 0; i < batch->line_count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		batch->line[i].outcome = DCEP_REFUSED;
-		if (nulls[i])
-			dcep_refuse(&batch->line[i].refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "instruction must not be null");
-		else if (read_line(DatumGetHeapTupleHeader(elements[i]), &batch->line[i]))
-			batch->row_line[batch->row_count++] = i;
-	}
-	return batch;
-}
-
-/* --- the INSERT -------------------------------------------------------------- */
-
-static int
-compare_wallets(const void *a, const void *b)
-{
-	int64 left = *(const int64 *) a;
-	int64 right = *(const int64 *) b;
-
-	return (left > right) - (left < right);
-}
-
-/* Will a row lock its payee? Where the class caps the balance. */
-static bool
-locks_payee(const DcepConfig *config, DateADT day, const DcepParty *payee)
-{
-	return payee->exists && dcep_config_class(config, payee->class, day)->max_balance != DCEP_NO_LIMIT;
-}
-
-/* Adds the wallets that a row will lock: the payer, if the caller may pay from it, and a capped payee. */
-static int
-add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snapshot snapshot, const DcepOrder *order,
-		  int64 *wallets, int count)
-{
-	DcepPurse *payee = dcep_statement_purse(statement, order->payee);
-
-	if (!payee->known)
-		dcep_purse_read(statement, payee, snapshot);
-	if (dcep_access_acts_for(dcep_wallet_institution(order->payer)))
-		wallets[count++] = order->payer;
-	if (locks_payee(config, day, &payee->party))
-		wallets[count++] = order->payee;
-	return count;
-}
-
-/* Locks what the rows will lock. */
+/* Gives a coin its place in the batch. */
 void
-dcep_batch_lock(DcepStatement *statement, const DcepConfig *config)
+dcep_batch_place(const DcepBatch *batch, uint32 index, DcepSignedCoin *coin)
 {
-	DcepBatch *batch = statement->batch;
-	int count = 0;
-	int64 *wallets = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, batch->row_count) * 2 * sizeof(int64));
-	DateADT day = dcep_config_day(config, GetCurrentTimestamp());
-	ResourceOwner caller = dcep_statement_enter(statement);
-	Snapshot snapshot = dcep_statement_snapshot(statement);
-
-	for (int i = 0; i < batch->row_count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		count = add_locks(statement, config, day, snapshot, &batch->line[batch->row_line[i]].instruction.order, wallets,
-						  count);
-	}
-	qsort(wallets, count, sizeof(int64), compare_wallets);
-	count = (int) qunique(wallets, count, sizeof(int64), compare_wallets);
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		/* A payer that does not exist has nothing to lock; its row will be refused. */
-		(void) dcep_purse_lock(statement, dcep_statement_purse(statement, wallets[i]), snapshot);
-	}
-	UnregisterSnapshot(snapshot);
-	dcep_statement_leave(caller);
-}
-
-/* Results are told apart by the order of the rows: with one too few or too many, nobody knows whose they are. */
-static void
-check_rows(bool complete)
-{
-	if (!complete)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("lines were dropped before they were executed"),
-						errhint("A trigger or a rule on dcep.transfer dropped or added rows. Nothing has been paid.")));
-}
-
-/* Keeps the result of the next row. */
-void
-dcep_batch_result(DcepBatch *batch, DcepOutcome outcome, const DcepTransfer *transfer, const DcepRefusal *refusal)
-{
-	DcepLine *line;
-	MemoryContext caller;
-
-	check_rows(batch->row_next < batch->row_count);
-	line = &batch->line[batch->row_line[batch->row_next++]];
-	caller = MemoryContextSwitchTo(batch->context);
-	line->outcome = outcome;
-	if (outcome == DCEP_REFUSED)
-	{
-		line->refusal = *refusal;
-		line->refusal.message = pstrdup(refusal->message);
-		line->refusal.detail = refusal->detail ? pstrdup(refusal->detail) : NULL;
-		line->refusal.hint = refusal->hint ? pstrdup(refusal->hint) : NULL;
-	}
-	else
-	{
-		line->transfer = *transfer;
-		line->transfer.context.key = line->instruction.key; /* the same text, and ours to keep */
-		line->transfer.context.memo = line->instruction.memo;
-		line->transfer.context.inputs = NULL;
-		line->transfer.context.input_count = 0;
-	}
-	MemoryContextSwitchTo(caller);
-}
-
-/* One argument of the INSERT: a column of all rows as an array. */
-typedef struct Column
-{
-	Datum *values;
-	bool *nulls;
-	Oid type;
-} Column;
-
-/* A text column's value. */
-static void
-put_text(Column *column, int row, DcepText value)
-{
-	column->nulls[row] = value.data == NULL;
-	column->values[row] =
-		value.data ? PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.len)) : (Datum) 0;
-}
-
-/* The rows as one array a column. */
-static void
-fill_columns(const DcepBatch *batch, Column *columns)
-{
-	for (int i = 0; i < FIELD_COUNT; i++)
-	{
-		columns[i].values = palloc(Max(1, batch->row_count) * sizeof(Datum));
-		columns[i].nulls = palloc0(Max(1, batch->row_count) * sizeof(bool));
-	}
-	for (int row = 0; row < batch->row_count; row++)
-	{
-		const DcepInstruction *instruction = &batch->line[batch->row_line[row]].instruction;
-
-		columns[FIELD_PAYER].values[row] = Int64GetDatum(instruction->order.payer);
-		columns[FIELD_PAYEE].values[row] = Int64GetDatum(instruction->order.payee);
-		columns[FIELD_AMOUNT].values[row] = Int64GetDatum(instruction->order.amount);
-		put_text(&columns[FIELD_KEY], row, instruction->key);
-		put_text(&columns[FIELD_MEMO], row, instruction->memo);
-	}
-}
-
-/* A column as an array datum. */
-static Datum
-column_array(const Column *column, int rows)
-{
-	int dims[] = {rows};
-	int bounds[] = {1};
-	int16 len;
-	bool by_value;
-	char align;
-
-	get_typlenbyvalalign(column->type, &len, &by_value, &align);
-	return PointerGetDatum(
-		construct_md_array(column->values, column->nulls, 1, dims, bounds, column->type, len, by_value, align));
-}
-
-/* Runs the INSERT; the triggers fill in the lines' results. */
-static void
-insert_rows(DcepBatch *batch, Oid wallet_type)
-{
-	Column columns[FIELD_COUNT] = {{.type = wallet_type}, {.type = wallet_type}, {.type = INT8OID}, {.type = TEXTOID},
-								   {.type = TEXTOID}};
-	Oid types[FIELD_COUNT];
-	Datum values[FIELD_COUNT];
-
-	if (batch->row_count == 0)
-		return;
-	fill_columns(batch, columns);
-	for (int i = 0; i < FIELD_COUNT; i++)
-	{
-		types[i] = get_array_type(columns[i].type);
-		values[i] = column_array(&columns[i], batch->row_count);
-	}
-	SPI_connect();
-	PG_TRY();
-	{
-		waiting = batch;
-		if (SPI_execute_with_args("INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
-								  "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
-								  "pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))",
-								  FIELD_COUNT, types, values, NULL, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not execute a batch");
-	}
-	PG_FINALLY();
-	{
-		waiting = NULL;
-	}
-	PG_END_TRY();
-	SPI_finish();
-	check_rows(batch->row_next == batch->row_count);
-}
-
-/* --- results ----------------------------------------------------------------- */
-
-/* Fills the columns of a line's result. */
-static void
-fill_result(const DcepConfig *config, TupleDesc receipt_desc, int number, const DcepLine *line, Datum *values,
-			bool *nulls)
-{
-	const DcepRefusal *refusal = &line->refusal;
-
-	memset(nulls, true, RESULT_COLUMNS * sizeof(bool));
-	values[RESULT_LINE] = Int32GetDatum(number);
-	nulls[RESULT_LINE] = false;
-	if (line->outcome != DCEP_REFUSED)
-	{
-		values[RESULT_TRANSFER] = Int64GetDatum(line->transfer.context.id);
-		values[RESULT_RECEIPT] = dcep_receipt_make(config, receipt_desc, &line->transfer);
-		nulls[RESULT_TRANSFER] = nulls[RESULT_RECEIPT] = false;
-		return;
-	}
-	values[RESULT_SQLSTATE] = CStringGetTextDatum(unpack_sql_state(refusal->sqlstate));
-	values[RESULT_MESSAGE] = CStringGetTextDatum(refusal->message);
-	nulls[RESULT_SQLSTATE] = nulls[RESULT_MESSAGE] = false;
-	nulls[RESULT_DETAIL] = refusal->detail == NULL;
-	nulls[RESULT_HINT] = refusal->hint == NULL;
-	values[RESULT_DETAIL] = refusal->detail ? CStringGetTextDatum(refusal->detail) : (Datum) 0;
-	values[RESULT_HINT] = refusal->hint ? CStringGetTextDatum(refusal->hint) : (Datum) 0;
-}
-
-/* dcep.submit(instructions) → one row a line */
-Datum
-dcep_submit(PG_FUNCTION_ARGS)
-{
-	const DcepConfig *config = dcep_config_required();
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcepBatch *batch;
-	TupleDesc receipt_desc;
-	Datum values[RESULT_COLUMNS];
-	bool nulls[RESULT_COLUMNS];
-
-	InitMaterializedSRF(fcinfo, 0);
-	receipt_desc = lookup_rowtype_tupdesc_copy(TupleDescAttr(result->setDesc, RESULT_RECEIPT)->atttypid, -1);
-	batch = read_batch(PG_GETARG_ARRAYTYPE_P(0));
-	insert_rows(batch, TupleDescAttr(receipt_desc, 2)->atttypid);
-	for (int i = 0; i < batch->line_count; i++)
-	{
-		fill_result(config, receipt_desc, i + 1, &batch->line[i], values, nulls);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	return (Datum) 0;
+	coin->batch_index = index;
+	coin->batch_size = batch->size;
+	coin->path_len = dcep_path_length(index, batch->size);
+	if (!dcep_batch_path(batch->suite, batch->leaf, batch->size, index, coin->path))
+		dcep_crypto_raise("hash a batch");
 }

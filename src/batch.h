@@ -1,41 +1,47 @@
 /*
- * batch.h: the lines of a payment file while dcep.submit() plays them.
+ * batch.h: one signature over many transfers of a statement.
  *
- * dcep.submit() runs one ordinary INSERT into dcep.transfer with the lines that
- * can be read, and hangs this beside it: a line that the rules refuse then
- * leaves its reason here and no row, instead of raising an error.
+ * The first payment of a statement is signed alone.  Those after it are
+ * gathered into batches: one signature over the root of the tree of their
+ * hashes (opening.h).  dcep.signed_batch keeps the leaves and the signature, so
+ * that every coin still opens to a signature by a path of at most five hashes.
+ * Batches are small: a root is cheap to recompute when one of its coins is
+ * spent, and its row costs a payment less space than a signature of its own.
  */
 #ifndef DCEP_BATCH_H
 #define DCEP_BATCH_H
 
-#include "payment.h"
+#include "postgres.h"
 
-typedef struct DcepLine
-{
-	DcepInstruction instruction;
-	DcepOutcome outcome;
-	DcepRefusal refusal;   /* when refused */
-	DcepTransfer transfer; /* when paid or replayed; inputs are not kept */
-} DcepLine;
+#include "keyring.h"
+#include "table.h"
+
+#define DCEP_BATCH_MAX 32 /* transfers of a batch; its row of about 1.1 kB is never moved out of line */
 
 typedef struct DcepBatch
 {
-	MemoryContext context; /* of all that the lines point to */
-	int line_count;
-	DcepLine *line;
-	int row_count; /* lines that could be read, and became rows of the INSERT */
-	int row_next;
-	int *row_line; /* which line a row belongs to */
+	int64 id; /* of its first transfer */
+	int issuer;
+	int suite;
+	int key_number;
+	uint32 size;
+	uint8 leaf[DCEP_BATCH_MAX][DCEP_HASH_LEN];
+	uint8 signature[DCEP_SIGNATURE_LEN];
 } DcepBatch;
 
-/* The batch whose INSERT is about to begin, or NULL; the statement takes it over. */
-extern DcepBatch *dcep_batch_take(void);
+/* Finds a batch by id. Returns NULL, or what is wrong with it. */
+extern const char *dcep_batch_find(DcepTable *batches, Snapshot snapshot, int64 id, DcepBatch *batch);
 
-/* Locks what the rows will lock, in the order of the wallets' numbers, so that two files never deadlock. */
-extern void dcep_batch_lock(DcepStatement *statement, const DcepConfig *config);
+/* Inserts a batch. */
+extern void dcep_batch_insert(DcepTable *batches, const DcepBatch *batch);
 
-/* Keeps the result of the next row. */
-extern void dcep_batch_result(DcepBatch *batch, DcepOutcome outcome, const DcepTransfer *transfer,
-							  const DcepRefusal *refusal);
+/* Signs a batch that is complete. */
+extern void dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch);
+
+/* Is the signature of a batch good? */
+extern bool dcep_batch_verify(DcepKeptKey *kept, const DcepBatch *batch, DcepEffort effort);
+
+/* Gives a coin that was put together from its opening its place in the batch. */
+extern void dcep_batch_place(const DcepBatch *batch, uint32 index, DcepSignedCoin *coin);
 
 #endif

@@ -43,7 +43,7 @@ typedef struct Walk
 	Snapshot snapshot;
 	bool signatures;
 	int64 only; /* this wallet alone; 0: all */
-	DcepTable *journal;
+	DcepJournal journal;
 	MemoryContext context; /* in which scans live */
 	MemoryContext scratch; /* for one row */
 	DcepIdSet *present; /* of all chains: ids of the transfers seen */
@@ -92,7 +92,7 @@ check_content(Walk *walk, const DcepTransfer *transfer)
 	dcep_transfer_open(walk->config, transfer, &opening);
 	if (memcmp(opening.transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
 		report_transfer(walk, transfer, "hash", "the row is not what was hashed: a column was changed");
-	else if (walk->signatures && !dcep_transfer_verify(walk->config, transfer, DCEP_ANEW, &opening, &refusal))
+	else if (walk->signatures && !dcep_transfer_verify(walk->config, &walk->journal, walk->snapshot, transfer, DCEP_ANEW, &opening, &refusal))
 		report_transfer(walk, transfer, "signature",
 						psprintf("%s: %s", refusal.message, refusal.detail ? refusal.detail : ""));
 }
@@ -259,7 +259,7 @@ walk_chains(Walk *walk)
 	DcepScan chains;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
-	transfers = dcep_scan_begin(walk->journal, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, &key, keys);
+	transfers = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, &key, keys);
 	chains = dcep_scan_begin(chain, DCEP_WALLET_CHAIN_PKEY, walk->snapshot, &key, keys);
 	MemoryContextSwitchTo(walk->scratch);
 	merge_chains(walk, &transfers, &chains);
@@ -275,8 +275,8 @@ walk_chains(Walk *walk)
 static void
 check_all_inputs(Walk *walk)
 {
-	DcepScan scan = dcep_scan_begin(walk->journal, DCEP_TRANSFER_PKEY, walk->snapshot, NULL, 0);
-	TupleTableSlot *slot = walk->journal->slot;
+	DcepScan scan = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PKEY, walk->snapshot, NULL, 0);
+	TupleTableSlot *slot = walk->journal.transfers->slot;
 	MemoryContext caller = MemoryContextSwitchTo(walk->scratch);
 
 	while (next_row(walk, &scan))
@@ -340,14 +340,14 @@ dcep_verify_chain(PG_FUNCTION_ARGS)
 	walk.snapshot = RegisterSnapshot(GetActiveSnapshot());
 	walk.present = walk.only ? NULL : dcep_idset_create();
 	walk.minting = walk.only ? NULL : dcep_idset_create();
-	walk.journal = dcep_table_open(DCEP_TRANSFER, NULL);
+	dcep_journal_open(&walk.journal, true);
 	walk.context = CurrentMemoryContext;
 	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep walk", ALLOCSET_DEFAULT_SIZES);
 	walk_chains(&walk);
 	if (!walk.only && !dcep_idset_covers(walk.present, walk.minting))
 		check_all_inputs(&walk);
 	check_coins(&walk);
-	dcep_table_close(walk.journal);
+	dcep_journal_close(&walk.journal);
 	UnregisterSnapshot(walk.snapshot);
 	return (Datum) 0;
 }

@@ -123,34 +123,26 @@ dcep_held_now(PG_FUNCTION_ARGS)
 
 /* --- signed coins ------------------------------------------------------------ */
 
-/* Puts the signed coin of a transfer together. */
-static Datum
-make_signed_coin(const DcepTransfer *transfer, const DcepOpening *opening, int which)
-{
-	DcepSignedCoin coin;
-	uint8 bytes[DCEP_COIN_MAX_LEN];
-
-	dcep_opening_coin(opening, which, transfer->signature, &coin);
-	return dcep_signed_coin_datum(bytes, dcep_signed_coin_put(&coin, bytes));
-}
-
 /* The signed coin of an id, verified; an error where it is none. */
 static Datum
-load_signed_coin(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id)
+load_signed_coin(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id)
 {
 	DcepTransfer transfer;
 	DcepOpening opening;
 	DcepRefusal refusal;
+	DcepSignedCoin coin;
+	uint8 bytes[DCEP_COIN_MAX_LEN];
 
 	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
 		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
 						errdetail("Coin " INT64_FORMAT " was minted by no transfer.", id)));
-	if (!dcep_transfer_verify(config, &transfer, DCEP_UNLESS_KNOWN, &opening, &refusal))
+	if (!dcep_transfer_verify(config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, &refusal))
 		dcep_refusal_raise(&refusal);
 	if (opening.coin[id & 1].amount == 0)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
 						errdetail("Coin " INT64_FORMAT " was not minted by its transfer.", id)));
-	return make_signed_coin(&transfer, &opening, (int) (id & 1));
+	dcep_transfer_coin(journal, &transfer, &opening, (int) (id & 1), &coin);
+	return dcep_signed_coin_datum(bytes, dcep_signed_coin_put(&coin, bytes));
 }
 
 /* dcep.coins(wallet) → setof signed_coin */
@@ -160,14 +152,14 @@ dcep_coins(PG_FUNCTION_ARGS)
 	const DcepConfig *config = dcep_config_required();
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64 wallet = PG_GETARG_WALLET_ID(0);
-	DcepTable *journal;
+	DcepJournal journal;
 	DcepTable *table;
 	DcepScan scan;
 	MemoryContext scratch;
 
 	require_wallet(wallet);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	journal = dcep_table_open(DCEP_TRANSFER, NULL);
+	dcep_journal_open(&journal, false);
 	table = dcep_table_open(DCEP_COIN, NULL);
 	scan = scan_coins(table, wallet, GetActiveSnapshot());
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep coins", ALLOCSET_DEFAULT_SIZES);
@@ -179,14 +171,14 @@ dcep_coins(PG_FUNCTION_ARGS)
 		bool is_null = false;
 
 		CHECK_FOR_INTERRUPTS();
-		coin = load_signed_coin(config, journal, GetActiveSnapshot(), id);
+		coin = load_signed_coin(config, &journal, GetActiveSnapshot(), id);
 		MemoryContextSwitchTo(caller);
 		tuplestore_putvalues(result->setResult, result->setDesc, &coin, &is_null);
 		MemoryContextReset(scratch);
 	}
 	dcep_scan_end(&scan);
 	dcep_table_close(table);
-	dcep_table_close(journal);
+	dcep_journal_close(&journal);
 	return (Datum) 0;
 }
 
@@ -261,14 +253,16 @@ dcep_check_coin(PG_FUNCTION_ARGS)
 static bool
 is_minted(const DcepConfig *config, const DcepSignedCoin *coin, Snapshot snapshot)
 {
-	DcepTable *journal = dcep_table_open(DCEP_TRANSFER, NULL);
+	DcepJournal journal;
 	DcepTransfer transfer;
 	uint8 hash[DCEP_HASH_LEN];
-	bool found = dcep_transfer_find(config, journal, snapshot, coin->coin.id >> 1, &transfer);
+	bool found;
 
+	dcep_journal_open(&journal, false);
+	found = dcep_transfer_find(config, &journal, snapshot, coin->coin.id >> 1, &transfer);
 	if (!dcep_signed_coin_transfer_hash(coin, hash))
 		dcep_crypto_raise("hash a coin");
-	dcep_table_close(journal);
+	dcep_journal_close(&journal);
 	return found && memcmp(hash, transfer.hash, DCEP_HASH_LEN) == 0;
 }
 

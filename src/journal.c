@@ -101,13 +101,38 @@ in_range(const DcepTransfer *transfer)
 		   transfer->change >= 0 && transfer->issuer >= 1 && transfer->issuer <= 9999 && transfer->key_number > 0;
 }
 
+/* Reads how a row was signed: alone, or in a batch. */
+static bool
+read_signature(const Datum *values, const bool *nulls, DcepTransfer *transfer)
+{
+	bool alone = IS_NULL(DCEP_TRANSFER_BATCH);
+
+	if (IS_NULL(DCEP_TRANSFER_BATCH_INDEX) != alone || IS_NULL(DCEP_TRANSFER_SIGNATURE) == alone)
+		return false;
+	transfer->batch = alone ? 0 : DatumGetInt64(VALUE(DCEP_TRANSFER_BATCH));
+	transfer->batch_index = alone ? 0 : DatumGetInt16(VALUE(DCEP_TRANSFER_BATCH_INDEX));
+	if (alone)
+		return read_bytes(VALUE(DCEP_TRANSFER_SIGNATURE), transfer->signature, DCEP_SIGNATURE_LEN);
+	memset(transfer->signature, 0, DCEP_SIGNATURE_LEN);
+	return transfer->batch > 0 && transfer->batch_index >= 0;
+}
+
+/* Columns that no row is without. */
+static bool
+has_required(const bool *nulls)
+{
+	for (int column = 1; column <= DCEP_TRANSFER_HASH; column++)
+		if (IS_NULL(column) && column != DCEP_TRANSFER_BATCH && column != DCEP_TRANSFER_BATCH_INDEX)
+			return false;
+	return true;
+}
+
 /* Reads a row. */
 const char *
 dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls, DcepTransfer *transfer)
 {
-	for (int column = 1; column <= DCEP_TRANSFER_SIGNATURE; column++)
-		if (IS_NULL(column))
-			return "a computed column is null";
+	if (!has_required(nulls))
+		return "a computed column is null";
 	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(VALUE(DCEP_TRANSFER_CREATED_AT))))
 		return "created_at is not a time";
 	read_context(config, values, nulls, &transfer->context);
@@ -120,9 +145,10 @@ dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *n
 	if (!read_inputs(VALUE(DCEP_TRANSFER_INPUTS), &transfer->context))
 		return "inputs is not a one-dimensional array of bigint without nulls";
 	if (!read_bytes(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||
-		!read_bytes(VALUE(DCEP_TRANSFER_HASH), transfer->hash, DCEP_HASH_LEN) ||
-		!read_bytes(VALUE(DCEP_TRANSFER_SIGNATURE), transfer->signature, DCEP_SIGNATURE_LEN))
-		return "a hash does not have 32 bytes, or the signature 64";
+		!read_bytes(VALUE(DCEP_TRANSFER_HASH), transfer->hash, DCEP_HASH_LEN))
+		return "a hash does not have 32 bytes";
+	if (!read_signature(values, nulls, transfer))
+		return "it has neither a signature of 64 bytes nor a place in a batch, or both";
 	if (dcep_suite_name(transfer->suite) == NULL)
 		return "there is no such suite";
 	return NULL;
@@ -189,7 +215,12 @@ dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datu
 	VALUE(DCEP_TRANSFER_INPUTS) = write_inputs(context);
 	VALUE(DCEP_TRANSFER_PREV_HASH) = dcep_bytes_datum(context->prev_hash, DCEP_HASH_LEN);
 	VALUE(DCEP_TRANSFER_HASH) = dcep_bytes_datum(transfer->hash, DCEP_HASH_LEN);
-	VALUE(DCEP_TRANSFER_SIGNATURE) = dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
+	IS_NULL(DCEP_TRANSFER_SIGNATURE) = transfer->batch != 0;
+	IS_NULL(DCEP_TRANSFER_BATCH) = IS_NULL(DCEP_TRANSFER_BATCH_INDEX) = transfer->batch == 0;
+	VALUE(DCEP_TRANSFER_BATCH) = Int64GetDatum(transfer->batch);
+	VALUE(DCEP_TRANSFER_BATCH_INDEX) = Int16GetDatum(transfer->batch_index);
+	VALUE(DCEP_TRANSFER_SIGNATURE) =
+		transfer->batch ? (Datum) 0 : dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
 	VALUE(DCEP_TRANSFER_KEY) = write_text(context->key, &IS_NULL(DCEP_TRANSFER_KEY));
 	VALUE(DCEP_TRANSFER_MEMO) = write_text(context->memo, &IS_NULL(DCEP_TRANSFER_MEMO));
 }
@@ -222,26 +253,91 @@ dcep_transfer_digest(const DcepTransfer *transfer)
 	pfree(bytes);
 	digest = hash_bytes_extended(transfer->hash, DCEP_HASH_LEN, digest);
 	digest = hash_bytes_extended(transfer->signature, DCEP_SIGNATURE_LEN, digest);
+	digest = hash_combine64(digest, ((uint64) transfer->batch << 8) ^ (uint64) transfer->batch_index);
 	return hash_combine64(digest, ((uint64) transfer->key_number << 32) ^ (uint64) (transfer->issuer << 8) ^
 									  (uint64) transfer->suite);
 }
 
+/* --- the journal as a table -------------------------------------------------- */
+
+/* Opens the journal. */
+void
+dcep_journal_open(DcepJournal *journal, bool count_batches)
+{
+	journal->context = CurrentMemoryContext;
+	journal->transfers = dcep_table_open(DCEP_TRANSFER, NULL);
+	journal->batches = NULL;
+	journal->batch.id = 0;
+	journal->sound = count_batches ? dcep_idset_create() : NULL;
+}
+
+/* Closes it. */
+void
+dcep_journal_close(DcepJournal *journal)
+{
+	if (journal->batches)
+		dcep_table_close(journal->batches);
+	dcep_table_close(journal->transfers);
+}
+
+/* Lets go of the row that was read last. */
+void
+dcep_journal_release(DcepJournal *journal)
+{
+	ExecClearTuple(journal->transfers->slot);
+}
+
+/* Reads a batch into journal->batch, unless it is there. Returns NULL, or what is wrong with it. */
+static const char *
+load_batch(DcepJournal *journal, Snapshot snapshot, int64 id)
+{
+	const char *wrong;
+
+	if (journal->batch.id == id)
+		return NULL;
+	if (journal->batches == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(journal->context);
+
+		journal->batches = dcep_table_open(DCEP_SIGNED_BATCH, NULL);
+		MemoryContextSwitchTo(caller);
+	}
+	wrong = dcep_batch_find(journal->batches, snapshot, id, &journal->batch);
+	if (wrong)
+		journal->batch.id = 0;
+	return wrong;
+}
+
+/* A batch by id. */
+const DcepBatch *
+dcep_journal_batch(DcepJournal *journal, Snapshot snapshot, int64 id)
+{
+	const char *wrong = load_batch(journal, snapshot, id);
+
+	if (wrong)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("signed batch is damaged"),
+						errdetail("Batch " INT64_FORMAT ": %s.", id, wrong)));
+	return &journal->batch;
+}
+
 /* Reads the row in the journal's slot. */
 static void
-read_slot(const DcepConfig *config, DcepTable *journal, DcepTransfer *transfer)
+read_slot(const DcepConfig *config, DcepJournal *journal, DcepTransfer *transfer)
 {
-	slot_getallattrs(journal->slot);
-	dcep_transfer_read(config, journal->slot->tts_values, journal->slot->tts_isnull, transfer);
+	TupleTableSlot *slot = journal->transfers->slot;
+
+	slot_getallattrs(slot);
+	dcep_transfer_read(config, slot->tts_values, slot->tts_isnull, transfer);
 }
 
 /* Finds a row by id. */
 bool
-dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, DcepTransfer *transfer)
+dcep_transfer_find(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, DcepTransfer *transfer)
 {
 	ScanKeyData key;
 
 	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	if (!dcep_table_find(journal, DCEP_TRANSFER_PKEY, snapshot, &key, 1))
+	if (!dcep_table_find(journal->transfers, DCEP_TRANSFER_PKEY, snapshot, &key, 1))
 		return false;
 	read_slot(config, journal, transfer);
 	return true;
@@ -249,7 +345,7 @@ dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapsh
 
 /* Finds a row by its payer's idempotency key. */
 bool
-dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 payer, DcepText key,
+dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 payer, DcepText key,
 					   DcepTransfer *transfer)
 {
 	ScanKeyData keys[2];
@@ -257,11 +353,13 @@ dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot sn
 
 	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(payer));
 	dcep_key_init(&keys[1], 2, F_TEXTEQ, C_COLLATION_OID, text_datum);
-	if (!dcep_table_find(journal, DCEP_TRANSFER_PAYER_KEY, snapshot, keys, 2))
+	if (!dcep_table_find(journal->transfers, DCEP_TRANSFER_PAYER_KEY, snapshot, keys, 2))
 		return false;
 	read_slot(config, journal, transfer);
 	return true;
 }
+
+/* --- verification ------------------------------------------------------------ */
 
 /* Refuses a transfer whose stored bytes are not what was signed. */
 static bool
@@ -272,14 +370,52 @@ refuse_signature(DcepRefusal *refusal, int64 id, const char *why)
 	return dcep_refusal_hint(refusal, "Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().");
 }
 
+/* Is the hash of a transfer under a good signature of its batch? NULL, or why not. The batch is then in the journal. */
+static const char *
+wrong_in_batch(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer, DcepKeptKey *kept,
+			   DcepEffort effort)
+{
+	DcepBatch *batch = &journal->batch;
+	const char *wrong = load_batch(journal, snapshot, transfer->batch);
+
+	if (wrong)
+		return wrong;
+	if (batch->issuer != transfer->issuer || batch->suite != transfer->suite ||
+		batch->key_number != transfer->key_number)
+		return "its batch was signed with another key";
+	if ((uint32) transfer->batch_index >= batch->size ||
+		memcmp(batch->leaf[transfer->batch_index], transfer->hash, DCEP_HASH_LEN) != 0)
+		return "its batch has another hash in its place";
+	if (journal->sound && dcep_idset_has(journal->sound, batch->id))
+		return NULL;
+	if (!dcep_batch_verify(kept, batch, effort))
+		return "the signature does not match its batch";
+	if (journal->sound && effort == DCEP_ANEW)
+		dcep_idset_add(journal->sound, batch->id);
+	return NULL;
+}
+
+/* Is the hash of a transfer under a good signature? NULL, or why not. */
+static const char *
+wrong_signature(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer, DcepKeptKey *kept,
+				DcepEffort effort)
+{
+	if (transfer->batch)
+		return wrong_in_batch(journal, snapshot, transfer, kept, effort);
+	return dcep_keyring_verify_root(kept, transfer->hash, transfer->signature, effort)
+			   ? NULL
+			   : "the signature does not match the hash";
+}
+
 /* Verifies a transfer's hash and signature. */
 bool
-dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepEffort effort, DcepOpening *opening,
-					 DcepRefusal *refusal)
+dcep_transfer_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer,
+					 DcepEffort effort, DcepOpening *opening, DcepRefusal *refusal)
 {
 	const DcepContext *context = &transfer->context;
 	DcepKeptKey *kept = dcep_keyring_verifier(config, transfer->issuer, transfer->key_number,
 											  dcep_pg_time(context->created_at), refusal);
+	const char *wrong;
 
 	if (kept == NULL)
 		return false;
@@ -290,15 +426,14 @@ dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, Dce
 	dcep_transfer_open(config, transfer, opening);
 	if (memcmp(opening->transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
 		return refuse_signature(refusal, context->id, "the hash does not match the row");
-	if (!dcep_keyring_verify_root(kept, transfer->hash, transfer->signature, effort))
-		return refuse_signature(refusal, context->id, "the signature does not match the hash");
-	return true;
+	wrong = wrong_signature(journal, snapshot, transfer, kept, effort);
+	return wrong ? refuse_signature(refusal, context->id, wrong) : true;
 }
 
 /* Verifies a live coin against the transfer that minted it. */
 bool
-dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, int64 owner, int64 amount,
-				 DcepRefusal *refusal)
+dcep_coin_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, int64 owner,
+				 int64 amount, DcepRefusal *refusal)
 {
 	DcepTransfer transfer;
 	DcepOpening opening;
@@ -309,24 +444,20 @@ dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot
 		dcep_refuse(refusal, ERRCODE_DCEP_SIGNATURE_INVALID, "coin signature invalid");
 		return dcep_refusal_detail(refusal, "Coin " INT64_FORMAT " was minted by no transfer.", id);
 	}
-	if (!dcep_transfer_verify(config, &transfer, DCEP_UNLESS_KNOWN, &opening, refusal))
+	if (!dcep_transfer_verify(config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, refusal))
 		return false;
 	if (coin->amount != amount || coin->owner != owner)
 		return refuse_signature(refusal, id >> 1, "the coin's owner or amount is not what was signed");
 	return true;
 }
 
-/* Copies what a transfer points to into the current memory context. */
+/* The signed coin of a transfer that has been verified, so that its batch is in the journal. */
 void
-dcep_transfer_detach(DcepTransfer *transfer)
+dcep_transfer_coin(const DcepJournal *journal, const DcepTransfer *transfer, const DcepOpening *opening, int which,
+				   DcepSignedCoin *coin)
 {
-	DcepContext *context = &transfer->context;
-	DcepText *texts[] = {&context->key, &context->memo};
-	int64 *inputs = palloc(context->input_count * sizeof(int64));
-
-	for (size_t i = 0; i < lengthof(texts); i++)
-		if (texts[i]->data)
-			texts[i]->data = pnstrdup(texts[i]->data, texts[i]->len);
-	memcpy(inputs, context->inputs, context->input_count * sizeof(int64));
-	context->inputs = inputs;
+	Assert(transfer->batch == 0 || transfer->batch == journal->batch.id);
+	dcep_opening_coin(opening, which, transfer->batch ? journal->batch.signature : transfer->signature, coin);
+	if (transfer->batch)
+		dcep_batch_place(&journal->batch, (uint32) transfer->batch_index, coin);
 }

@@ -10,8 +10,9 @@
 
 #include "postgres.h"
 
+#include "batch.h"
 #include "config.h"
-#include "keyring.h"
+#include "idset.h"
 #include "opening.h"
 #include "refusal.h"
 #include "table.h"
@@ -30,6 +31,8 @@ typedef enum DcepTransferColumn
 	DCEP_TRANSFER_KEY_NUMBER,
 	DCEP_TRANSFER_ISSUER,
 	DCEP_TRANSFER_SUITE,
+	DCEP_TRANSFER_BATCH_INDEX,
+	DCEP_TRANSFER_BATCH,
 	DCEP_TRANSFER_INPUTS,
 	DCEP_TRANSFER_PREV_HASH,
 	DCEP_TRANSFER_HASH,
@@ -48,9 +51,29 @@ typedef struct DcepTransfer
 	int suite;
 	int issuer;
 	int key_number;
+	int64 batch; /* 0 when signed alone */
+	int batch_index;
 	uint8 hash[DCEP_HASH_LEN];
-	uint8 signature[DCEP_SIGNATURE_LEN];
+	uint8 signature[DCEP_SIGNATURE_LEN]; /* zero in a batch */
 } DcepTransfer;
+
+/* The journal, open for reading: the transfers and, once one of them needs it, the batches. */
+typedef struct DcepJournal
+{
+	MemoryContext context; /* in which the tables were opened */
+	DcepTable *transfers;
+	DcepTable *batches; /* NULL before the first use */
+	DcepBatch batch;	/* the one that was read last; id 0 for none */
+	DcepIdSet *sound;	/* batches whose signature has been computed in this run; NULL where nobody keeps count */
+} DcepJournal;
+
+/* Opens the journal in the current memory context; `count_batches` for runs that verify many transfers anew. */
+extern void dcep_journal_open(DcepJournal *journal, bool count_batches);
+extern void dcep_journal_close(DcepJournal *journal);
+/* A batch by id; an error (XX001) where it is missing or damaged. Good until another one is read. */
+extern const DcepBatch *dcep_journal_batch(DcepJournal *journal, Snapshot snapshot, int64 id);
+/* Lets go of the row that was read last. */
+extern void dcep_journal_release(DcepJournal *journal);
 
 /* Between PostgreSQL's time and the microseconds since 1970 that are hashed. */
 extern int64 dcep_unix_time(TimestampTz at);
@@ -68,9 +91,6 @@ extern void dcep_transfer_read(const DcepConfig *config, const Datum *values, co
 /* Fills the columns of a row; by-reference values are palloc'd or point into the transfer. */
 extern void dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls);
 
-/* Copies what a transfer points to into the current memory context. */
-extern void dcep_transfer_detach(DcepTransfer *transfer);
-
 /* Computes the opening of a transfer from everything but its stored hash. */
 extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening);
 
@@ -78,24 +98,29 @@ extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *tra
 extern uint64 dcep_transfer_digest(const DcepTransfer *transfer);
 
 /* Finds a row by id. */
-extern bool dcep_transfer_find(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id,
+extern bool dcep_transfer_find(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id,
 							   DcepTransfer *transfer);
 /* Finds a row by its payer's idempotency key. */
-extern bool dcep_transfer_find_key(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 payer,
+extern bool dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 payer,
 								   DcepText key, DcepTransfer *transfer);
 
 /*
  * Verifies a transfer's hash and signature; refuses with LG101, LG102 or LG103.
  * With the opening, so that the caller can compare a coin with what was signed.
  */
-extern bool dcep_transfer_verify(const DcepConfig *config, const DcepTransfer *transfer, DcepEffort effort,
-								 DcepOpening *opening, DcepRefusal *refusal);
+extern bool dcep_transfer_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot,
+								 const DcepTransfer *transfer, DcepEffort effort, DcepOpening *opening,
+								 DcepRefusal *refusal);
+
+/* The signed coin of a transfer that has been verified. */
+extern void dcep_transfer_coin(const DcepJournal *journal, const DcepTransfer *transfer, const DcepOpening *opening,
+							   int which, DcepSignedCoin *coin);
 
 /*
  * Verifies a coin as it lies in dcep.coin against the transfer that minted it:
  * same owner, same amount, good signature. LG101, LG102 or LG103 where not.
  */
-extern bool dcep_coin_verify(const DcepConfig *config, DcepTable *journal, Snapshot snapshot, int64 id, int64 owner,
+extern bool dcep_coin_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, int64 owner,
 							 int64 amount, DcepRefusal *refusal);
 
 #endif

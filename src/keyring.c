@@ -154,7 +154,7 @@ dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], uint8
 
 	if (!dcep_root_sign(kept->private_pair, root, signature))
 		dcep_crypto_raise("sign a transfer");
-	dcep_known_digest(kept->public_key, kept->public_len, root, signature, digest);
+	dcep_known_digest(kept->public_key, kept->public_len, root, DCEP_HASH_LEN, signature, digest);
 	dcep_known_add(digest);
 }
 
@@ -166,7 +166,7 @@ dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], con
 	uint8 digest[DCEP_HASH_LEN];
 	DcepVerdict verdict;
 
-	dcep_known_digest(kept->public_key, kept->public_len, root, signature, digest);
+	dcep_known_digest(kept->public_key, kept->public_len, root, DCEP_HASH_LEN, signature, digest);
 	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
 		return true;
 	verdict = dcep_root_verify(kept->public_pair, root, signature);

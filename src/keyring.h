@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "crypto.h"
+#include "known.h"
 #include "refusal.h"
 
 /* The setting dcep.key_directory. */

@@ -113,11 +113,11 @@ find_place(const uint8 *digest)
 
 /* The digest of a signature by a key. */
 void
-dcep_known_digest(const uint8 *public_key, int public_len, const uint8 root[DCEP_HASH_LEN],
+dcep_known_digest(const uint8 *public_key, int public_len, const void *content, size_t len,
 				  const uint8 signature[DCEP_SIGNATURE_LEN], uint8 digest[DCEP_HASH_LEN])
 {
-	const DcepBytes pieces[] = {
-		{root, DCEP_HASH_LEN}, {signature, DCEP_SIGNATURE_LEN}, {public_key, (size_t) public_len}};
+	/* Content is a multiple of 32 bytes, a key 32 or 65: the total length tells where one ends and the other begins. */
+	const DcepBytes pieces[] = {{signature, DCEP_SIGNATURE_LEN}, {public_key, (size_t) public_len}, {content, len}};
 
 	if (!dcep_hash(DCEP_SUITE_ED25519, pieces, lengthof(pieces), digest))
 		dcep_crypto_raise("look up a signature");

@@ -4,7 +4,7 @@
  * Before a coin is spent, everything that is stored about it is hashed anew and
  * compared; the signature over the result is the expensive part.  A signature
  * that this server has made or verified since it started need not be computed
- * again: what is remembered is a digest of key, root and signature together, so
+ * again: what is remembered is a digest of key, content and signature together, so
  * that bytes which differ in any way are not found here and are verified.
  *
  * The memory is shared by all backends where the library is preloaded
@@ -20,8 +20,8 @@
 /* Defines the setting and asks for shared memory; when the library is loaded. */
 extern void dcep_known_init(void);
 
-/* The digest of a signature by a key of an institution; an error where OpenSSL fails. */
-extern void dcep_known_digest(const uint8 *public_key, int public_len, const uint8 root[DCEP_HASH_LEN],
+/* The digest of a signature by a key over some content; an error where OpenSSL fails. */
+extern void dcep_known_digest(const uint8 *public_key, int public_len, const void *content, size_t len,
 							  const uint8 signature[DCEP_SIGNATURE_LEN], uint8 digest[DCEP_HASH_LEN]);
 
 extern bool dcep_known_has(const uint8 digest[DCEP_HASH_LEN]);

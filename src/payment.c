@@ -167,7 +167,7 @@ find_earlier(Payment *payment)
 	const DcepContext *earlier = &payment->transfer->context;
 
 	if (instruction->key.data == NULL ||
-		!dcep_transfer_find_key(payment->config, payment->statement->journal, payment->snapshot,
+		!dcep_transfer_find_key(payment->config, &payment->statement->journal, payment->snapshot,
 								instruction->order.payer, instruction->key, payment->transfer))
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
@@ -251,7 +251,7 @@ compose_transfer(Payment *payment)
 	transfer->change = payment->mints ? 0 : payment->spend.total - context->amount;
 }
 
-/* Hashes and signs the transfer with the key of the payer's institution. */
+/* Hashes the transfer, and has it signed with the key of the payer's institution. */
 static void
 sign_transfer(Payment *payment)
 {
@@ -266,7 +266,7 @@ sign_transfer(Payment *payment)
 	transfer->key_number = key->number;
 	dcep_transfer_open(payment->config, transfer, &opening);
 	memcpy(transfer->hash, opening.transfer_hash, DCEP_HASH_LEN);
-	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
+	dcep_statement_sign(payment->statement, kept, transfer);
 }
 
 /* The reserve's side of an issue or a redemption. */

@@ -9,7 +9,12 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+
+#include "access.h"
+
+PG_FUNCTION_INFO_V1(dcep_receipt_of);
 
 /* Columns of dcep.receipt. */
 enum
@@ -25,7 +30,10 @@ enum
 	RECEIPT_ISSUER,
 	RECEIPT_KEY_NUMBER,
 	RECEIPT_HASH,
-	RECEIPT_SIGNATURE
+	RECEIPT_SIGNATURE,
+	RECEIPT_BATCH_INDEX,
+	RECEIPT_BATCH_SIZE,
+	RECEIPT_PATH
 };
 
 /* Descriptor of dcep.receipt. */
@@ -39,9 +47,29 @@ dcep_receipt_desc(FunctionCallInfo fcinfo)
 	return BlessTupleDesc(desc);
 }
 
+/* Fills the columns that tie the hash to a signature: directly, or by a path to the root of its batch. */
+static void
+fill_proof(DcepJournal *journal, const DcepTransfer *transfer, Datum *values)
+{
+	DcepSignedCoin place = {.batch_size = 1};
+
+	memcpy(place.signature, transfer->signature, DCEP_SIGNATURE_LEN);
+	if (transfer->batch)
+	{
+		const DcepBatch *batch = dcep_journal_batch(journal, SnapshotSelf, transfer->batch);
+
+		dcep_batch_place(batch, (uint32) transfer->batch_index, &place);
+		memcpy(place.signature, batch->signature, DCEP_SIGNATURE_LEN);
+	}
+	values[RECEIPT_SIGNATURE] = dcep_bytes_datum(place.signature, DCEP_SIGNATURE_LEN);
+	values[RECEIPT_BATCH_INDEX] = Int32GetDatum((int32) place.batch_index);
+	values[RECEIPT_BATCH_SIZE] = Int32GetDatum((int32) place.batch_size);
+	values[RECEIPT_PATH] = dcep_bytes_datum(place.path[0], place.path_len * DCEP_HASH_LEN);
+}
+
 /* Fills a receipt's columns. */
-void
-dcep_receipt_fill(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls)
+static void
+fill_receipt(const DcepConfig *config, DcepJournal *journal, const DcepTransfer *transfer, Datum *values, bool *nulls)
 {
 	const DcepContext *context = &transfer->context;
 
@@ -60,12 +88,12 @@ dcep_receipt_fill(const DcepConfig *config, const DcepTransfer *transfer, Datum 
 	values[RECEIPT_ISSUER] = Int16GetDatum(transfer->issuer);
 	values[RECEIPT_KEY_NUMBER] = Int32GetDatum(transfer->key_number);
 	values[RECEIPT_HASH] = dcep_bytes_datum(transfer->hash, DCEP_HASH_LEN);
-	values[RECEIPT_SIGNATURE] = dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
+	fill_proof(journal, transfer, values);
 }
 
 /* A receipt as a composite datum. */
 Datum
-dcep_receipt_make(const DcepConfig *config, TupleDesc desc, const DcepTransfer *transfer)
+dcep_receipt_make(const DcepConfig *config, DcepJournal *journal, TupleDesc desc, const DcepTransfer *transfer)
 {
 	Datum values[DCEP_RECEIPT_COLUMNS];
 	bool nulls[DCEP_RECEIPT_COLUMNS];
@@ -74,6 +102,29 @@ dcep_receipt_make(const DcepConfig *config, TupleDesc desc, const DcepTransfer *
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("dcep.receipt does not have the columns that this version of the library knows"),
 						errhint("Run ALTER EXTENSION dcep UPDATE, and restart the sessions.")));
-	dcep_receipt_fill(config, transfer, values, nulls);
+	fill_receipt(config, journal, transfer, values, nulls);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* dcep.receipt_of(transfer) → receipt, to whoever may see one of the parties; NULL where there is none. */
+Datum
+dcep_receipt_of(PG_FUNCTION_ARGS)
+{
+	const DcepConfig *config = dcep_config_required();
+	TupleDesc desc = dcep_receipt_desc(fcinfo);
+	DcepJournal journal;
+	DcepTransfer transfer;
+	Datum receipt = (Datum) 0;
+	bool found;
+
+	dcep_journal_open(&journal, false);
+	found = dcep_transfer_find(config, &journal, GetActiveSnapshot(), PG_GETARG_INT64(0), &transfer) &&
+			(dcep_access_sees(dcep_wallet_institution(transfer.context.payer)) ||
+			 dcep_access_sees(dcep_wallet_institution(transfer.context.payee)));
+	if (found)
+		receipt = dcep_receipt_make(config, &journal, desc, &transfer);
+	dcep_journal_close(&journal);
+	if (!found)
+		PG_RETURN_NULL();
+	return receipt;
 }

@@ -10,15 +10,13 @@
 
 #include "journal.h"
 
-#define DCEP_RECEIPT_COLUMNS 12
+#define DCEP_RECEIPT_COLUMNS 15
 
 /* Descriptor of dcep.receipt, for a function that returns one. */
 extern TupleDesc dcep_receipt_desc(FunctionCallInfo fcinfo);
 
-/* Fills a receipt's columns. */
-extern void dcep_receipt_fill(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls);
-
-/* A receipt as a composite datum. */
-extern Datum dcep_receipt_make(const DcepConfig *config, TupleDesc desc, const DcepTransfer *transfer);
+/* A receipt as a composite datum. The journal serves the batch of a transfer that was not signed alone. */
+extern Datum dcep_receipt_make(const DcepConfig *config, DcepJournal *journal, TupleDesc desc,
+							   const DcepTransfer *transfer);
 
 #endif

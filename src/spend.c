@@ -94,9 +94,9 @@ verify_stored(DcepStatement *statement, const DcepConfig *config, const DcepPurs
 	bool sound = true;
 
 	for (int i = 0; sound && i < spend->stored_count; i++)
-		sound = dcep_coin_verify(config, statement->journal, snapshot, spend->stored[i].id, purse->party.wallet,
+		sound = dcep_coin_verify(config, &statement->journal, snapshot, spend->stored[i].id, purse->party.wallet,
 								 spend->stored[i].amount, refusal);
-	ExecClearTuple(statement->journal->slot);
+	dcep_journal_release(&statement->journal);
 	return sound;
 }
 

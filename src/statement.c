@@ -129,7 +129,7 @@ open_tables(DcepStatement *statement)
 	statement->wallet = dcep_table_open(DCEP_WALLET, NULL);
 	statement->chain = dcep_table_open(DCEP_WALLET_CHAIN, statement->estate);
 	statement->coin = dcep_table_open(DCEP_COIN, statement->estate);
-	statement->journal = dcep_table_open(DCEP_TRANSFER, NULL);
+	dcep_journal_open(&statement->journal, false);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -160,7 +160,7 @@ close_statement(DcepStatement *statement)
 	{
 		ResourceOwner caller = dcep_statement_enter(statement);
 
-		dcep_table_close(statement->journal);
+		dcep_journal_close(&statement->journal);
 		dcep_table_close(statement->coin);
 		dcep_table_close(statement->chain);
 		dcep_table_close(statement->wallet);
@@ -389,13 +389,68 @@ write_minted(DcepStatement *statement, DcepPurse *purse)
 	purse->minted_count = 0;
 }
 
-/* Writes all purses and forgets them. */
+/* Signs the batch that is being gathered and writes it. */
 static void
-write_purses(DcepStatement *statement)
+write_batch(DcepStatement *statement)
+{
+	DcepTable *table;
+
+	if (statement->batch_key == NULL)
+		return;
+	dcep_batch_sign(statement->batch_key, &statement->batch);
+	table = dcep_table_open(DCEP_SIGNED_BATCH, statement->estate);
+	dcep_batch_insert(table, &statement->batch);
+	dcep_table_close(table);
+	statement->batch_key = NULL;
+	statement->wrote = true;
+}
+
+/* Adds a transfer to the batch of its key. */
+static void
+add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer)
+{
+	DcepBatch *batch = &statement->batch;
+
+	if (statement->batch_key != kept)
+	{
+		write_batch(statement);
+		statement->batch_key = kept;
+		batch->id = transfer->context.id;
+		batch->issuer = transfer->issuer;
+		batch->suite = transfer->suite;
+		batch->key_number = transfer->key_number;
+		batch->size = 0;
+	}
+	transfer->batch = batch->id;
+	transfer->batch_index = (int) batch->size;
+	memset(transfer->signature, 0, DCEP_SIGNATURE_LEN);
+	memcpy(batch->leaf[batch->size++], transfer->hash, DCEP_HASH_LEN);
+	if (batch->size == DCEP_BATCH_MAX)
+		write_batch(statement);
+}
+
+/* Signs a transfer, alone or in a batch. */
+void
+dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer)
+{
+	if (statement->executed_count > 0)
+	{
+		add_to_batch(statement, kept, transfer);
+		return;
+	}
+	transfer->batch = 0;
+	transfer->batch_index = 0;
+	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
+}
+
+/* Writes the batch and all purses, and forgets them. */
+static void
+write_all(DcepStatement *statement)
 {
 	purses_iterator iterator;
 	PurseEntry *entry;
 
+	write_batch(statement);
 	purses_start_iterate(statement->purses, &iterator);
 	while ((entry = purses_iterate(statement->purses, &iterator)) != NULL)
 	{
@@ -418,7 +473,7 @@ flush_statement(DcepStatement *statement)
 	if (statement->estate == NULL)
 		return;
 	caller = dcep_statement_enter(statement);
-	write_purses(statement);
+	write_all(statement);
 	dcep_statement_leave(caller);
 }
 
@@ -463,7 +518,7 @@ dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer)
 	statement->executed[statement->executed_count++] =
 		(DcepExecuted){transfer->context.id, dcep_transfer_digest(transfer)};
 	if (statement->purses->members > PURSES_MAX || minted_total > MINTED_MAX)
-		write_purses(statement);
+		write_all(statement);
 }
 
 /* Is the row of an executed payment in the journal, just as it was signed? It is our own row: no snapshot decides. */
@@ -472,7 +527,7 @@ check_executed(DcepStatement *statement, const DcepConfig *config, const DcepExe
 {
 	DcepTransfer transfer;
 
-	if (!dcep_transfer_find(config, statement->journal, SnapshotSelf, executed->id, &transfer))
+	if (!dcep_transfer_find(config, &statement->journal, SnapshotSelf, executed->id, &transfer))
 		ereport(ERROR,
 				(errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("a payment was executed but its row did not enter the journal"),
 				 errdetail("Transfer " INT64_FORMAT ".", executed->id),
@@ -496,7 +551,7 @@ check_journal(DcepStatement *statement)
 		check_executed(statement, config, &statement->executed[i]);
 		MemoryContextReset(scratch);
 	}
-	ExecClearTuple(statement->journal->slot);
+	dcep_journal_release(&statement->journal);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -509,7 +564,7 @@ dcep_statement_end(DcepStatement *statement)
 	{
 		ResourceOwner caller = dcep_statement_enter(statement);
 
-		write_purses(statement);
+		write_all(statement);
 		check_journal(statement);
 		dcep_statement_leave(caller);
 	}

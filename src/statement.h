@@ -55,7 +55,7 @@ typedef struct DcepExecuted
 	uint64 digest;
 } DcepExecuted;
 
-struct DcepBatch;
+struct DcepSubmission;
 
 typedef struct DcepStatement
 {
@@ -65,16 +65,18 @@ typedef struct DcepStatement
 	MemoryContext purse_context;
 	ResourceOwner owner; /* of tables and buffers, likewise */
 	EState *estate;		 /* NULL until the first payment */
-	DcepTable *journal;
+	DcepJournal journal;
 	DcepTable *wallet;
 	DcepTable *chain;
 	DcepTable *coin;
 	struct purses_hash *purses;
+	DcepKeptKey *batch_key; /* of the batch that is being gathered; NULL for none */
+	DcepBatch batch;
 	bool wrote; /* rows were written that the current command cannot see */
 	int64 executed_count;
 	int64 executed_room;
 	DcepExecuted *executed;
-	struct DcepBatch *batch; /* the lines of dcep.submit(), or NULL */
+	struct DcepSubmission *submission; /* the lines of dcep.submit(), or NULL */
 } DcepStatement;
 
 /* The statement that is paying now, or NULL. */
@@ -101,6 +103,12 @@ extern bool dcep_purse_lock(DcepStatement *statement, DcepPurse *purse, Snapshot
 extern int64 dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot);
 /* Adds a coin that a payment minted. */
 extern void dcep_purse_mint(DcepStatement *statement, DcepPurse *purse, int64 id, int64 amount);
+
+/*
+ * Signs a transfer whose hash is known: alone, if it is the statement's first,
+ * else by adding it to a batch that is signed when it is full, or at the end.
+ */
+extern void dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer);
 
 /* Notes a payment whose journal row is about to be inserted. */
 extern void dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer);

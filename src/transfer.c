@@ -22,7 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "access.h"
-#include "batch.h"
+#include "submit.h"
 #include "errcodes.h"
 #include "payment.h"
 #include "receipt.h"
@@ -51,9 +51,9 @@ dcep_transfer_begin(PG_FUNCTION_ARGS)
 
 	trigger_data(fcinfo);
 	statement = dcep_statement_begin();
-	statement->batch = dcep_batch_take();
-	if (statement->batch)
-		dcep_batch_lock(statement, dcep_config_required());
+	statement->submission = dcep_submission_take();
+	if (statement->submission)
+		dcep_submission_lock(statement, dcep_config_required());
 	return PointerGetDatum(NULL);
 }
 
@@ -75,8 +75,8 @@ dcep_transfer_settle(PG_FUNCTION_ARGS)
 /* Columns that only the trigger fills; a row that has its hash comes from a dump. */
 static const DcepTransferColumn computed[] = {
 	DCEP_TRANSFER_ID,	   DCEP_TRANSFER_CHANGE, DCEP_TRANSFER_CREATED_AT, DCEP_TRANSFER_SEQ,
-	DCEP_TRANSFER_KEY_NUMBER, DCEP_TRANSFER_ISSUER, DCEP_TRANSFER_SUITE,   DCEP_TRANSFER_INPUTS,
-	DCEP_TRANSFER_PREV_HASH,  DCEP_TRANSFER_SIGNATURE};
+	DCEP_TRANSFER_KEY_NUMBER, DCEP_TRANSFER_ISSUER, DCEP_TRANSFER_SUITE,   DCEP_TRANSFER_BATCH_INDEX,
+	DCEP_TRANSFER_BATCH,	  DCEP_TRANSFER_INPUTS, DCEP_TRANSFER_PREV_HASH, DCEP_TRANSFER_SIGNATURE};
 
 /* Refuses values for columns that are computed. */
 static void
@@ -161,8 +161,8 @@ execute_row(const DcepConfig *config, const Datum *values, const bool *nulls, Dc
 		read_instruction(config, values, nulls, &instruction);
 		outcome = dcep_payment_execute(statement, config, &instruction, transfer, &refusal);
 	}
-	if (statement->batch)
-		dcep_batch_result(statement->batch, outcome, transfer, &refusal);
+	if (statement->submission)
+		dcep_submission_result(statement->submission, outcome, transfer, &refusal);
 	else if (outcome == DCEP_REFUSED)
 		dcep_refusal_raise(&refusal);
 	return outcome;
@@ -241,22 +241,6 @@ pay_plan(Oid wallet_type)
 	return plan;
 }
 
-/* The transfer that a key of a payer stands for; it was found to be there under the payer's lock. */
-static void
-find_replayed(const DcepConfig *config, int64 payer, DcepText key, DcepTransfer *transfer)
-{
-	DcepTable *journal = dcep_table_open(DCEP_TRANSFER, NULL);
-	Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
-
-	if (!dcep_transfer_find_key(config, journal, snapshot, payer, key, transfer))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("payment was dropped before it was executed"),
-						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
-	dcep_transfer_detach(transfer);
-	UnregisterSnapshot(snapshot);
-	dcep_table_close(journal);
-}
-
 /* The transfer of a row that the INSERT returned. */
 static void
 read_returned(const DcepConfig *config, DcepTransfer *transfer)
@@ -278,6 +262,7 @@ dcep_transfer(PG_FUNCTION_ARGS)
 	TupleDesc desc = dcep_receipt_desc(fcinfo);
 	Datum values[5];
 	char nulls[5];
+	DcepJournal journal;
 	DcepTransfer transfer;
 	Datum receipt;
 
@@ -289,12 +274,15 @@ dcep_transfer(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (SPI_execute_plan(pay_plan(wallet_type), values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not execute a payment");
+	dcep_journal_open(&journal, false);
 	if (SPI_processed == 1)
 		read_returned(config, &transfer);
-	else
-		find_replayed(config, DatumGetInt64(values[0]), dcep_text(values[3], nulls[3] == 'n'), &transfer);
+	else if (!dcep_transfer_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
+									 dcep_text(values[3], nulls[3] == 'n'), &transfer))
+		elog(ERROR, "a payment was dropped");
 	MemoryContextSwitchTo(caller);
-	receipt = dcep_receipt_make(config, desc, &transfer);
+	receipt = dcep_receipt_make(config, &journal, desc, &transfer);
+	dcep_journal_close(&journal);
 	SPI_finish();
 	return receipt;
 }

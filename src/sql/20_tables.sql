@@ -155,10 +155,12 @@ CREATE TABLE dcep.transfer (
     key_number integer NOT NULL,
     issuer     smallint NOT NULL,
     suite      smallint NOT NULL,
+    batch_index smallint,
+    batch      bigint,
     inputs     bigint[] NOT NULL,
     prev_hash  bytea NOT NULL,
     hash       bytea NOT NULL,
-    signature  bytea NOT NULL,
+    signature  bytea,
     key        text COLLATE "C",
     memo       text COLLATE "C"
 );
@@ -177,9 +179,25 @@ COMMENT ON COLUMN dcep.transfer.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with
 COMMENT ON COLUMN dcep.transfer.inputs IS 'Ids of the coins consumed, in order; empty for an issue';
 COMMENT ON COLUMN dcep.transfer.prev_hash IS 'Hash of the payer''s transfer before this one; zero for the first';
 COMMENT ON COLUMN dcep.transfer.hash IS 'transfer_hash of docs/format.md';
-COMMENT ON COLUMN dcep.transfer.signature IS 'Over the hash, 64 bytes';
+COMMENT ON COLUMN dcep.transfer.batch IS 'The signed batch that this transfer belongs to; NULL where it was signed alone';
+COMMENT ON COLUMN dcep.transfer.batch_index IS 'Its place among the leaves of that batch, from 0 on';
+COMMENT ON COLUMN dcep.transfer.signature IS 'Over the hash, 64 bytes; NULL where the batch has the signature';
 COMMENT ON COLUMN dcep.transfer.key IS 'Idempotency key, unique per payer, at most 200 bytes; NULL where the caller wants none';
 COMMENT ON COLUMN dcep.transfer.memo IS 'For the parties, at most 1,000 bytes';
+
+CREATE TABLE dcep.signed_batch (
+    id         bigint PRIMARY KEY,
+    issuer     smallint NOT NULL,
+    suite      smallint NOT NULL,
+    key_number integer NOT NULL,
+    leaves     bytea NOT NULL,
+    signature  bytea NOT NULL
+);
+ALTER TABLE dcep.signed_batch ALTER COLUMN leaves SET STORAGE PLAIN;
+COMMENT ON TABLE dcep.signed_batch IS 'One signature over up to 32 transfers of a statement. Append-only';
+COMMENT ON COLUMN dcep.signed_batch.id IS 'Id of its first transfer';
+COMMENT ON COLUMN dcep.signed_batch.leaves IS 'The hashes of its transfers, 32 bytes each';
+COMMENT ON COLUMN dcep.signed_batch.signature IS 'Over the root of the tree of the leaves, 64 bytes';
 
 CREATE TABLE dcep.coin (
     owner  dcep.wallet_id NOT NULL,

@@ -119,6 +119,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid exponent %s', exponent),
             DETAIL = 'The number of decimal digits of a minor unit is between 0 and 12.';
     END IF;
+    IF central_bank_name = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the central bank must have a name';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_timezone_names AS t WHERE t.name = create_ledger.timezone) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid time zone "%s"', timezone),
             HINT = 'Use a name out of pg_timezone_names, such as Asia/Shanghai.';
@@ -205,6 +208,9 @@ CREATE FUNCTION dcep.grant_institution(role name, code integer) RETURNS void
 DECLARE
     found_kind text := (dcep.require_institution(code)).kind;
 BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be null';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', role),
             HINT = 'Create it first with CREATE ROLE.';
@@ -228,6 +234,9 @@ CREATE FUNCTION dcep.revoke_institution(role name) RETURNS void
 DECLARE
     old_kind text;
 BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role must not be null';
+    END IF;
     DELETE FROM dcep.institution_role AS b USING dcep.institution AS i
      WHERE b.role = revoke_institution.role AND i.code = b.institution
     RETURNING i.kind INTO old_kind;
@@ -238,7 +247,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.revoke_institution(name) IS
-'Ends what dcep.grant_institution() began. By a superuser. Errors: 42704';
+'Ends what dcep.grant_institution() began. By a superuser. Errors: 22004, 42704';
 
 CREATE FUNCTION dcep.vault(code integer) RETURNS dcep.wallet_id
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -270,20 +279,16 @@ COMMENT ON FUNCTION dcep.withdraw_reserve(integer, bigint, text) IS
 CREATE FUNCTION dcep.pay_kind(kind dcep.transfer_kind, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text)
     RETURNS dcep.receipt
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
 DECLARE
-    receipt dcep.receipt;
+    paid bigint;
 BEGIN
     INSERT INTO dcep.transfer (kind, payer, payee, amount, key)
     VALUES (pay_kind.kind, pay_kind.payer, pay_kind.payee, pay_kind.amount, pay_kind.key)
-    RETURNING id, kind, payer, payee, amount, key, created_at, seq, issuer, key_number, hash, signature INTO receipt;
+    RETURNING id INTO paid;
     IF NOT FOUND THEN
-        SELECT t.id, t.kind, t.payer, t.payee, t.amount, t.key, t.created_at, t.seq, t.issuer, t.key_number, t.hash,
-               t.signature
-          INTO STRICT receipt
-          FROM dcep.transfer AS t WHERE t.payer = pay_kind.payer AND t.key = pay_kind.key;
+        SELECT t.id INTO STRICT paid FROM dcep.transfer AS t WHERE t.payer = pay_kind.payer AND t.key = pay_kind.key;
     END IF;
-    RETURN receipt;
+    RETURN dcep.receipt_of(paid);
 END
 $$;
 COMMENT ON FUNCTION dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text) IS

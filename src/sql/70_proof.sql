@@ -233,7 +233,9 @@ COMMENT ON FUNCTION dcep.audit() IS
 -- --- what may be seen without seeing parties ----------------------------------
 
 CREATE VIEW dcep.proof AS
-    SELECT id AS transfer, issuer, key_number, suite, created_at, prev_hash, hash, signature FROM dcep.transfer;
+    SELECT t.id AS transfer, t.issuer, t.key_number, t.suite, t.created_at, t.prev_hash, t.hash,
+           t.batch, t.batch_index, b.leaves, COALESCE(t.signature, b.signature) AS signature
+      FROM dcep.transfer AS t LEFT JOIN dcep.signed_batch AS b ON b.id = t.batch;
 COMMENT ON VIEW dcep.proof IS 'Every transfer''s hashes and signature, without parties and amounts. For auditors';
 
 CREATE VIEW dcep.supply AS

@@ -34,7 +34,7 @@ GRANT INSERT (kind, payer, payee, amount, key, memo) ON dcep.transfer TO dcep_op
 GRANT EXECUTE ON FUNCTION
     dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
-    dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
+    dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
     dcep.generate_key(integer, text), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
