@@ -11,7 +11,7 @@ UPDATE dcep.wallet_chain SET seq = 0 WHERE wallet = t.w('guarded');
 
 CREATE FUNCTION t.guards() RETURNS TABLE (statement text, answer text) LANGUAGE sql AS $$
     SELECT s, substr(t.try(s), 1, 5)
-      FROM (VALUES ('transfer', 'memo', 'payer'), ('reserve_entry', 'reference', 'institution'), ('wallet_event', 'reason', 'wallet'),
+      FROM (VALUES ('transfer', 'memo', 'payer'), ('signed_batch', 'suite', 'id'), ('reserve_entry', 'reference', 'institution'), ('wallet_event', 'reason', 'wallet'),
                    ('coin', 'amount', 'owner'), ('wallet_chain', 'seq', 'wallet'), ('reserve_account', 'seq', 'institution')) AS g (tab, col, who),
            LATERAL (VALUES (format('UPDATE dcep.%I SET %I = %2$I', tab, col)), (format('UPDATE dcep.%I SET %I = %2$I WHERE false', tab, col)),
                            (format('DELETE FROM dcep.%I', tab)), (format('DELETE FROM dcep.%I WHERE false', tab)),

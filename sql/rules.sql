@@ -13,14 +13,14 @@ $$;
 -- --- class 2: 50,000.00 a payment, 100,000.00 a day, 500,000.00 held -----------------------
 
 SELECT t.open('l2', 2, 2);
-SELECT t.pay('rich', 'l2', 49990999);
+SELECT t.pay('rich', 'l2', 49999999);
 SELECT t.try($$SELECT t.pay('rich', 'l2', 2)$$);
 SELECT t.pay('rich', 'l2', 1);
 SELECT t.try($$SELECT t.pay('rich', 'l2', 1)$$);
 SELECT t.try($$SELECT t.pay('l2', 'drain', 5000001)$$);
 SELECT t.pay('l2', 'drain', 5000000);
 SELECT * FROM t.usage('l2');
-SELECT t.pay('l2', 'drain', 4999099);
+SELECT t.pay('l2', 'drain', 4999999);
 SELECT t.try($$SELECT t.pay('l2', 'drain', 2)$$);
 SELECT t.pay('l2', 'drain', 1);
 SELECT t.try($$SELECT t.pay('l2', 'drain', 1)$$);
@@ -57,7 +57,7 @@ SELECT t.open('l4', 2, 4);
 SELECT t.try($$SELECT t.pay('rich', 'l4', 1000001)$$);
 SELECT t.pay('rich', 'l4', 1000000);
 SELECT t.try($$SELECT t.pay('l4', 'drain', 200001)$$);
-SELECT t.pay('l4', 'drain', 200000), t.pay('l4', 'drain', 200000), t.pay('l4', 'drain', 99909);
+SELECT t.pay('l4', 'drain', 200000), t.pay('l4', 'drain', 200000), t.pay('l4', 'drain', 99999);
 SELECT t.try($$SELECT t.pay('l4', 'drain', 2)$$);
 SELECT t.pay('l4', 'drain', 1);
 SELECT t.try($$SELECT t.pay('l4', 'drain', 1)$$);
@@ -115,7 +115,7 @@ ROLLBACK;
 BEGIN;
 INSERT INTO dcep.wallet_class VALUES (4, :'today', 'small cap', 10, NULL, NULL, NULL);
 SELECT t.try($$SELECT t.pay('rich', 'l5', 1)$$);
-SELECT t.pay('l5', 'drain', 999095);
+SELECT t.pay('l5', 'drain', 999995);
 SELECT t.pay('rich', 'l5', 5);
 SELECT t.try($$SELECT t.pay('rich', 'l5', 1)$$);
 ROLLBACK;
@@ -131,7 +131,7 @@ UPDATE dcep.wallet_chain SET day = make_date(extract(year FROM day)::integer - 1
 SELECT t.pay('l4', 'drain', 8);
 SELECT day_spent, year_spent, day_count, today FROM t.usage('l4');
 -- A clock that went back does not make a new day of an old one.
-UPDATE dcep.wallet_chain SET day = :'today'::date + 1, day_spent = 499909, year_spent = 499909, day_count = 3 WHERE wallet = t.w('l4');
+UPDATE dcep.wallet_chain SET day = :'today'::date + 1, day_spent = 499999, year_spent = 499999, day_count = 3 WHERE wallet = t.w('l4');
 SELECT t.try($$SELECT t.pay('l4', 'drain', 2)$$);
 SELECT t.pay('l4', 'drain', 1);
 SELECT day_spent, year_spent, day_count, today FROM t.usage('l4');

@@ -130,7 +130,7 @@ SELECT transfer, amount, length(key) AS key, length(memo) AS memo, chained FROM 
 -- What is computed cannot be given: each column, with the least harmful value.
 SELECT c, t.try(format('INSERT INTO dcep.transfer (payer, payee, amount, %I) VALUES (%L, %L, 1, %s)', c, :'ann', :'ben', v))
 FROM (VALUES ('id', '1'), ('change', '0'), ('created_at', 'now()'), ('seq', '1'), ('key_number', '1'), ('issuer', '2'), ('suite', '1'),
-             ('inputs', $$'{}'$$), ('prev_hash', $$''$$), ('signature', $$''$$)) AS given (c, v);
+             ('batch', '1'), ('batch_index', '0'), ('inputs', $$'{}'$$), ('prev_hash', $$''$$), ('signature', $$''$$)) AS given (c, v);
 -- A hash makes it a restored row, which must be whole and sound.
 SELECT t.try(format($$INSERT INTO dcep.transfer (payer, payee, amount, hash) VALUES (%L, %L, 1, '')$$, :'ann', :'ben'));
 SET ROLE regress_bank2;
@@ -381,6 +381,7 @@ SELECT transfer, payee, amount, key, memo FROM t.journal WHERE payer = 'meddled'
 CREATE TRIGGER aaa BEFORE INSERT ON dcep.transfer FOR EACH ROW EXECUTE FUNCTION t.meddle('drop');
 INSERT INTO dcep.transfer (payer, payee, amount) VALUES (t.w('meddled'), t.w('y'), 1);
 SELECT dcep.transfer(t.w('meddled'), t.w('y'), 1);
+SELECT dcep.transfer(t.w('meddled'), t.w('y'), 1, 'new key');
 DROP TRIGGER aaa ON dcep.transfer;
 -- A rule that sends the rows elsewhere.
 CREATE RULE nowhere AS ON INSERT TO dcep.transfer WHERE memo = 'nowhere' DO INSTEAD NOTHING;

@@ -13,6 +13,11 @@ SELECT t.pay('v3', 'v1', 25, NULL, 'memo');
 SELECT t.pay('v1', 'v2', 10);
 SELECT t.pay('v4', 'v5', 40);
 SELECT t.pay('v5', 'v6', 40);
+-- Of the payments of one statement the first is signed alone, the others have one signature together.
+SELECT t.open('b1', 2, 1, 100), t.open('b2', 2, 1);
+INSERT INTO dcep.transfer (payer, payee, amount) SELECT t.w('b1'), t.w('b2'), n FROM generate_series(1, 4) AS n;
+SELECT transfer, j.amount, t.transfer(j.batch) AS batch, batch_index, octet_length(b.leaves) AS leaves, j.signature IS NULL AS unsigned, octet_length(b.signature) AS signature
+FROM t.journal JOIN dcep.transfer AS j USING (id) LEFT JOIN dcep.signed_batch AS b ON b.id = j.batch WHERE j.payer = t.w('b1') ORDER BY j.id;
 SELECT transfer, payee, amount, change, inputs, key, memo, suite, chained FROM t.journal WHERE payer LIKE 'v_' ORDER BY id;
 SELECT * FROM t.purse('v1', 'v2', 'v3', 'v4', 'v5', 'v6');
 
@@ -37,6 +42,7 @@ BEGIN
         ALTER TABLE dcep.transfer DISABLE TRIGGER ALL;
         ALTER TABLE dcep.wallet_chain DISABLE TRIGGER ALL;
         ALTER TABLE dcep.coin DISABLE TRIGGER ALL;
+        ALTER TABLE dcep.signed_batch DISABLE TRIGGER ALL;
         EXECUTE statements;
         found := (SELECT jsonb_agg(d ORDER BY d.wallet_name, d.ordinality) FROM t.defects(wallet, signatures) WITH ORDINALITY AS d);
         RAISE EXCEPTION USING ERRCODE = 'UNDO0';
@@ -78,6 +84,16 @@ SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET signature = (SELECT signat
                            'v1', true) AS d;
 SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET key_number = 2 WHERE id = t.id('v1#1')$$, 'v1', true) AS d;
 SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET issuer = 3 WHERE id = t.id('v1#1')$$, 'v1', true) AS d;
+-- A batch: its signature, its leaves, its key, its place; one that is gone, and a transfer that is put into another's.
+SELECT c AS changed, d.* FROM (VALUES ('signature = set_byte(signature, 0, get_byte(signature, 0) # 1)'), ('leaves = set_byte(leaves, 0, get_byte(leaves, 0) # 1)'),
+    ('leaves = substr(leaves, 1, 64)'), ('leaves = leaves || leaves'), ($$leaves = ''$$), ($$leaves = '\x00'$$), ($$signature = ''$$), ('issuer = 3'), ('key_number = 99'), ('suite = 3'), ('suite = 9'), ('id = id + 1000000')) AS v (c),
+    LATERAL t.tampered(format('UPDATE dcep.signed_batch SET %s WHERE id = t.id(''b1#2'')', c), 'b1', true) AS d;
+SELECT d.* FROM t.tampered($$DELETE FROM dcep.signed_batch WHERE id = t.id('b1#2')$$, 'b1', true) AS d;
+SELECT c AS changed, d.* FROM (VALUES ('batch_index = 0'), ('batch_index = 3'), ('batch_index = -1'), ('batch_index = NULL'), ('batch = NULL'), ('batch = 1'), ('batch = NULL, batch_index = NULL'),
+    ('signature = (SELECT signature FROM dcep.signed_batch AS b WHERE b.id = batch)'), ('batch = NULL, batch_index = NULL, signature = (SELECT signature FROM dcep.signed_batch AS b WHERE b.id = batch)')) AS v (c),
+    LATERAL t.tampered(format('UPDATE dcep.transfer SET %s WHERE id = t.id(''b1#3'')', c), 'b1', true) AS d;
+SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET memo = 'other' WHERE id = t.id('b1#3')$$, 'b1', true) AS d;
+SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET signature = NULL, batch = t.id('b1#2'), batch_index = 1 WHERE id = t.id('v1#1')$$, 'v1', true) AS d;
 -- Without signatures these are not seen, as said.
 SELECT d.* FROM t.tampered($$UPDATE dcep.transfer SET signature = set_byte(signature, 0, get_byte(signature, 0) # 1) WHERE id = t.id('v1#1')$$) AS d;
 -- What cannot even be read is reported, and the walk goes on.
@@ -97,17 +113,17 @@ SELECT d.* FROM t.tampered($$DELETE FROM dcep.wallet_chain WHERE wallet = t.w('v
 -- A forged row at the end, in the middle, for a wallet that never paid; the head follows it.
 CREATE FUNCTION t.forge(payer text, like_transfer text, new_seq bigint) RETURNS void LANGUAGE sql AS $$
     INSERT INTO dcep.transfer
-    SELECT 4000000000000000000 + new_seq, t.w(forge.payer), t.w('v6'), 77, 0, j.created_at, new_seq, j.kind, j.key_number, j.issuer, j.suite, j.inputs,
-           COALESCE((SELECT p.hash FROM dcep.transfer AS p WHERE p.payer = t.w(forge.payer) AND p.seq = new_seq - 1), decode(repeat('00', 32), 'hex')),
-           sha256('forged'), j.signature, NULL, NULL
+    SELECT (jsonb_populate_record(j, jsonb_build_object('id', 4000000000000000000 + new_seq, 'payer', t.w(forge.payer)::text, 'payee', t.w('v6')::text, 'amount', 77, 'change', 0,
+            'seq', new_seq, 'hash', sha256('forged'), 'key', NULL, 'memo', NULL, 'prev_hash',
+            COALESCE((SELECT p.hash FROM dcep.transfer AS p WHERE p.payer = t.w(forge.payer) AND p.seq = new_seq - 1), decode(repeat('00', 32), 'hex'))))).*
       FROM dcep.transfer AS j WHERE j.id = t.id(like_transfer)
 $$;
 SELECT d.* FROM t.tampered($$SELECT t.forge('v1', 'v1#4', 5)$$) AS d;
 SELECT d.* FROM t.tampered($$SELECT t.forge('v1', 'v1#4', 5); UPDATE dcep.wallet_chain SET seq = 5, head = sha256('forged') WHERE wallet = t.w('v1')$$) AS d;
 SELECT d.* FROM t.tampered($$SELECT t.forge('v6', 'v1#4', 1); UPDATE dcep.wallet_chain SET seq = 1, head = sha256('forged') WHERE wallet = t.w('v6')$$) AS d;
 -- A copy of a true row under another id, in a chain of its own.
-SELECT d.* FROM t.tampered($$INSERT INTO dcep.transfer SELECT 4000000000000000000, t.w('v6'), payee, amount, change, created_at, 1, kind, key_number, issuer,
-    suite, inputs, prev_hash, hash, signature, key, memo FROM dcep.transfer WHERE id = t.id('v1#1');
+SELECT d.* FROM t.tampered($$INSERT INTO dcep.transfer SELECT (jsonb_populate_record(j, jsonb_build_object('id', 4000000000000000000, 'payer', t.w('v6')::text, 'seq', 1))).*
+    FROM dcep.transfer AS j WHERE j.id = t.id('v1#1');
     UPDATE dcep.wallet_chain AS c SET seq = 1, head = j.hash FROM dcep.transfer AS j WHERE c.wallet = t.w('v6') AND j.id = t.id('v1#1')$$) AS d;
 -- Without disabling triggers: replication's role inserts, and is found out.
 BEGIN;

@@ -277,9 +277,11 @@ dcep_transfer(PG_FUNCTION_ARGS)
 	dcep_journal_open(&journal, false);
 	if (SPI_processed == 1)
 		read_returned(config, &transfer);
-	else if (!dcep_transfer_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
-									 dcep_text(values[3], nulls[3] == 'n'), &transfer))
-		elog(ERROR, "a payment was dropped");
+	else if (nulls[3] == 'n' || !dcep_transfer_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
+														dcep_text(values[3], false), &transfer))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("payment was dropped before it was executed"),
+						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
 	MemoryContextSwitchTo(caller);
 	receipt = dcep_receipt_make(config, &journal, desc, &transfer);
 	dcep_journal_close(&journal);
