@@ -105,11 +105,10 @@ SELECT t.try($$SELECT t.pay('l5', 'drain', 1)$$);
 -- Nothing but NULLs is no limit.
 SELECT t.pay('rich', 'l5', 10000000);
 ROLLBACK;
--- A class whose first row is of tomorrow has none today.
+-- A class whose first row is of tomorrow cannot be opened today.
 BEGIN;
 INSERT INTO dcep.wallet_class VALUES (7, :'today'::date + 1, 'to come', NULL, NULL, NULL, NULL);
-SELECT t.open('early', 2, 7);
-SELECT t.try($$SELECT t.pay('rich', 'early', 1)$$);
+SELECT t.try($$SELECT dcep.open_wallet(2, '{"class": 7}')$$);
 ROLLBACK;
 -- A smaller cap does not take what is held; it keeps more from coming.
 BEGIN;

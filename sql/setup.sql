@@ -21,7 +21,7 @@ SELECT count(*) FROM dcep.supply;
 
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
 SELECT currency, exponent, timezone, institution FROM dcep.ledger;
-SELECT * FROM dcep.wallet_class ORDER BY class;
+SELECT class, valid_from, name, max_balance, max_payment, max_day, max_year FROM dcep.wallet_class ORDER BY class;
 SELECT dcep.enroll_institution(2, 'Bank of Two', 'operator');
 SELECT dcep.enroll_institution(3, 'Bank of Three', 'operator');
 SELECT dcep.enroll_institution(4, 'Payments Four', 'operator');

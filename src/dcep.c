@@ -7,7 +7,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "keyring.h"
+#include "keyfile.h"
 #include "known.h"
 #include "statement.h"
 

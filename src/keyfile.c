@@ -22,7 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
-#include "keyring.h"
+#include "refusal.h"
 #include "table.h"
 
 PG_FUNCTION_INFO_V1(dcep_generate_key);

@@ -20,15 +20,6 @@
 
 static HTAB *keys = NULL;
 
-/* OpenSSL failed. */
-void
-dcep_crypto_raise(const char *what)
-{
-	ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not %s", what),
-					errdetail("OpenSSL says: %s.", dcep_crypto_error())));
-	pg_unreachable();
-}
-
 /* Frees the pairs of a key. */
 static void
 drop_pairs(DcepKeptKey *kept)

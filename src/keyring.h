@@ -15,9 +15,6 @@
 #include "known.h"
 #include "refusal.h"
 
-/* The setting dcep.key_directory. */
-extern char *dcep_key_directory;
-
 /* A key that a backend has made ready. */
 typedef struct DcepKeptKey
 {
@@ -60,8 +57,5 @@ typedef enum DcepEffort
 /* Is this a good signature over a root? */
 extern bool dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
 									 const uint8 signature[DCEP_SIGNATURE_LEN], DcepEffort effort);
-
-/* OpenSSL failed: says so (58000). */
-extern _Noreturn void dcep_crypto_raise(const char *what);
 
 #endif

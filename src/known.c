@@ -1,9 +1,10 @@
 /*
  * known.c: signatures that this server knows to be good.
  *
- * A table of digests, each in the place that its own first bits name; a new
- * one replaces what was there.  No locks: the four words of a place are read
- * and written one by one, and a mixture of two digests is like no third.
+ * A table of digests in rows of four; a digest's own first bits name its row.
+ * A new one takes a free place there, else that of another.  No locks: the four
+ * words of a place are read and written one by one, and a mixture of two
+ * digests is like no third.
  */
 #include "known.h"
 
@@ -15,9 +16,10 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-#include "keyring.h"
+#include "refusal.h"
 
 #define WORDS 4
+#define WAYS 4
 #define LOCAL_PLACES 4096 /* 128 kB in each backend that pays, where nothing is shared */
 
 typedef struct KnownPlace
@@ -27,7 +29,7 @@ typedef struct KnownPlace
 
 static int known_megabytes = 16;
 static KnownPlace *places = NULL;
-static uint32 place_mask = 0;
+static uint32 row_mask = 0;
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
@@ -66,7 +68,7 @@ attach_memory(void)
 	places = ShmemInitStruct("dcep known signatures", mul_size(shared_places(), sizeof(KnownPlace)), &found);
 	if (!found)
 		clear_places(places, shared_places());
-	place_mask = shared_places() - 1;
+	row_mask = shared_places() / WAYS - 1;
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -96,9 +98,9 @@ dcep_known_init(void)
 	shmem_startup_hook = attach_memory;
 }
 
-/* The table; a backend's own where none is shared. */
+/* The row of a digest, in the shared table or in the backend's own. */
 static KnownPlace *
-find_place(const uint8 *digest)
+find_row(const uint8 *digest)
 {
 	if (places == NULL)
 	{
@@ -106,9 +108,29 @@ find_place(const uint8 *digest)
 
 		clear_places(table, LOCAL_PLACES);
 		places = table;
-		place_mask = LOCAL_PLACES - 1;
+		row_mask = LOCAL_PLACES / WAYS - 1;
 	}
-	return &places[dcep_get_u32(digest) & place_mask];
+	return &places[(dcep_get_u32(digest) & row_mask) * WAYS];
+}
+
+/* Does a place hold this digest? */
+static bool
+holds(KnownPlace *place, const uint8 *digest)
+{
+	for (int w = 0; w < WORDS; w++)
+		if (pg_atomic_read_u64(&place->word[w]) != dcep_get_u64(digest + 8 * w))
+			return false;
+	return true;
+}
+
+/* The place for a new digest: its own, a free one, or one that its last bits choose. */
+static KnownPlace *
+choose_place(KnownPlace *row, const uint8 *digest)
+{
+	for (int i = 0; i < WAYS; i++)
+		if (pg_atomic_read_u64(&row[i].word[0]) == 0 || holds(&row[i], digest))
+			return &row[i];
+	return &row[digest[DCEP_HASH_LEN - 1] % WAYS];
 }
 
 /* The digest of a signature by a key. */
@@ -127,19 +149,19 @@ dcep_known_digest(const uint8 *public_key, int public_len, const void *content, 
 bool
 dcep_known_has(const uint8 digest[DCEP_HASH_LEN])
 {
-	KnownPlace *place = find_place(digest);
+	KnownPlace *row = find_row(digest);
 
-	for (int w = 0; w < WORDS; w++)
-		if (pg_atomic_read_u64(&place->word[w]) != dcep_get_u64(digest + 8 * w))
-			return false;
-	return true;
+	for (int i = 0; i < WAYS; i++)
+		if (holds(&row[i], digest))
+			return true;
+	return false;
 }
 
 /* Remembers a signature. */
 void
 dcep_known_add(const uint8 digest[DCEP_HASH_LEN])
 {
-	KnownPlace *place = find_place(digest);
+	KnownPlace *place = choose_place(find_row(digest), digest);
 
 	for (int w = 0; w < WORDS; w++)
 		pg_atomic_write_u64(&place->word[w], dcep_get_u64(digest + 8 * w));

@@ -5,6 +5,8 @@
 
 #include "lib/stringinfo.h"
 
+#include "crypto.h"
+
 /* Formats into the current memory context. */
 static char *format_text(const char *format, va_list args) pg_attribute_printf(1, 0);
 
@@ -70,5 +72,14 @@ dcep_refusal_raise(const DcepRefusal *refusal)
 	ereport(ERROR, (errcode(refusal->sqlstate), errmsg_internal("%s", refusal->message),
 					refusal->detail ? errdetail_internal("%s", refusal->detail) : 0,
 					refusal->hint ? errhint("%s", refusal->hint) : 0));
+	pg_unreachable();
+}
+
+/* OpenSSL failed. */
+void
+dcep_crypto_raise(const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not %s", what),
+					errdetail("OpenSSL says: %s.", dcep_crypto_error())));
 	pg_unreachable();
 }

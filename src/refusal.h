@@ -27,4 +27,7 @@ extern bool dcep_refusal_hint(DcepRefusal *refusal, const char *format, ...) pg_
 /* Raises a refusal as an error. */
 extern _Noreturn void dcep_refusal_raise(const DcepRefusal *refusal);
 
+/* OpenSSL failed at something: says so (58000). */
+extern _Noreturn void dcep_crypto_raise(const char *what);
+
 #endif

@@ -6,7 +6,7 @@
  *                                       or verifies a row that a dump brings back
  *   transfer_settle   AFTER STATEMENT   proves that every executed payment has
  *                                       its row, and writes what was kept
- *   transfer_guard    UPDATE, DELETE, TRUNCATE are refused, always
+ *   append_only       UPDATE, DELETE, TRUNCATE are refused, always
  *
  * The first three fire at the origin only: replicated rows have been paid.
  */

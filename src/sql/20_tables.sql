@@ -77,9 +77,11 @@ CREATE TABLE dcep.wallet_class (
     max_payment bigint CHECK (max_payment > 0),
     max_day     bigint CHECK (max_day > 0),
     max_year    bigint CHECK (max_year > 0),
+    decided_at  timestamptz NOT NULL,
     PRIMARY KEY (class, valid_from)
 );
 COMMENT ON TABLE dcep.wallet_class IS 'Limits of a wallet class from a day on (ledger''s time zone); NULL is no limit. Class 0 is an institution''s own wallet';
+COMMENT ON COLUMN dcep.wallet_class.decided_at IS 'When the row was entered, by the extension: payments made before are not measured by it';
 COMMENT ON COLUMN dcep.wallet_class.max_balance IS 'What a wallet may hold after it received a payment, minor units';
 COMMENT ON COLUMN dcep.wallet_class.max_payment IS 'One payment, minor units';
 COMMENT ON COLUMN dcep.wallet_class.max_day IS 'Sum of the payments of a day, minor units';
@@ -97,7 +99,7 @@ CREATE TABLE dcep.wallet (
     flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 3),
     status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
     form        text NOT NULL DEFAULT 'software' CHECK (form IN ('software', 'hardware', 'vault')),
-    parent      dcep.wallet_id REFERENCES dcep.wallet,
+    parent      dcep.wallet_id,
     opened_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     closed_at   timestamptz,
     CHECK (institution = dcep.institution(id)),

@@ -43,7 +43,7 @@ END
 $$;
 CREATE POLICY pay_own ON dcep.transfer FOR INSERT WITH CHECK (dcep.acts_for(payer));
 
--- A change of configuration reaches every backend.
+-- A change of configuration reaches every backend; one that replication applies row by row, too.
 CREATE FUNCTION dcep.config_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'dcep_config_changed';
 COMMENT ON FUNCTION dcep.config_changed() IS 'Trigger: makes every session read the configuration again';
@@ -54,9 +54,13 @@ DECLARE
 BEGIN
     FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role'] LOOP
         EXECUTE pg_catalog.format(
-            'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
-            'FOR EACH STATEMENT EXECUTE FUNCTION dcep.config_changed()', tab);
+            'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
+            'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);
         EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ALWAYS TRIGGER config_changed', tab);
+        EXECUTE pg_catalog.format(
+            'CREATE TRIGGER config_truncated AFTER TRUNCATE ON dcep.%I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION dcep.config_changed()', tab);
+        EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ALWAYS TRIGGER config_truncated', tab);
     END LOOP;
 END
 $$;

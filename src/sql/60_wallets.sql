@@ -1,4 +1,19 @@
--- Wallets: opening, closing, freezing.
+-- Wallets: opening, closing, freezing, and the limits of their classes.
+
+-- A new limit holds for payments that come after it: none is under way while it is entered.
+CREATE FUNCTION dcep.class_decided() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.decided_at IS NULL THEN
+        LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
+        NEW.decided_at := clock_timestamp();
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION dcep.class_decided() IS 'Trigger: stamps a row of dcep.wallet_class while no payment is under way';
+CREATE TRIGGER class_decided BEFORE INSERT ON dcep.wallet_class
+    FOR EACH ROW EXECUTE FUNCTION dcep.class_decided();
 
 CREATE FUNCTION dcep.require_wallet(wallet dcep.wallet_id) RETURNS dcep.wallet
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -56,7 +71,9 @@ BEGIN
             DETAIL = 'The request names no wallet class.', HINT = 'Name one, as in {"class": 1}.';
     END IF;
     wanted_class := (request ->> 'class')::integer;
-    IF wanted_class = 0 OR NOT EXISTS (SELECT FROM dcep.wallet_class AS c WHERE c.class = wanted_class) THEN
+    IF wanted_class = 0 OR NOT EXISTS (
+        SELECT FROM dcep.wallet_class AS c, dcep.ledger AS l
+         WHERE c.class = wanted_class AND c.valid_from <= (clock_timestamp() AT TIME ZONE l.timezone)::date) THEN
         RAISE EXCEPTION USING ERRCODE = 'LG601', MESSAGE = 'opening request does not qualify for the class',
             DETAIL = format('Class %s cannot be opened.', wanted_class),
             HINT = 'The classes that can be opened are those of dcep.wallet_class but 0.';
@@ -84,10 +101,11 @@ $$;
 COMMENT ON FUNCTION dcep.lock_wallet(dcep.wallet_id) IS
 'Internal: waits for the payment that this wallet is making, and keeps others out until the end of the transaction';
 
--- Sets or clears restrictions.  The order makes them effective at once: the
--- update shows payments that begin now that something is changing, the
--- payer's lock ends what the wallet is paying, and waiting ends what it is
--- being paid.
+-- Sets or clears restrictions.  The update shows payments that begin now that
+-- something is changing, and they are refused.  Those that began before are
+-- waited for: where the wallet may not pay, the one that holds its lock, else
+-- all that are under way, for any of them may be paying this wallet.  Never
+-- both: who waits for payments must not hold what they wait for.
 CREATE FUNCTION dcep.restrict_wallet(wallet dcep.wallet_id, direction text, reason text, freezing boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -108,11 +126,12 @@ BEGIN
     INSERT INTO dcep.wallet_event (wallet, event, direction, reason, class)
     VALUES (restrict_wallet.wallet, CASE WHEN freezing THEN 'freeze' ELSE 'unfreeze' END, restrict_wallet.direction,
             restrict_wallet.reason, found_wallet.class);
-    IF bits & 1 <> 0 THEN
-        PERFORM dcep.lock_wallet(wallet);
-    END IF;
-    IF freezing AND bits & 2 <> 0 THEN
+    IF NOT freezing THEN
+        RETURN;
+    ELSIF bits & 2 <> 0 THEN
         PERFORM dcep.await_payments();
+    ELSE
+        PERFORM dcep.lock_wallet(wallet);
     END IF;
 END
 $$;
@@ -135,12 +154,15 @@ COMMENT ON FUNCTION dcep.unfreeze(dcep.wallet_id, text, text) IS
 CREATE FUNCTION dcep.close_wallet(wallet dcep.wallet_id) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found_wallet dcep.wallet := dcep.require_wallet(wallet);
+    found_wallet dcep.wallet;
     held bigint;
 BEGIN
-    IF NOT dcep.caller_acts_for(found_wallet.institution) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet);
+    -- Before anything is said about the wallet: its number alone tells whose it would be.
+    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet),
+            HINT = 'A role closes wallets of the institution that it is bound to.';
     END IF;
+    found_wallet := dcep.require_wallet(wallet);
     IF found_wallet.class = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a vault cannot be closed';
     END IF;
@@ -148,7 +170,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'LG306', MESSAGE = 'wallet is closed', DETAIL = format('Wallet %s.', wallet);
     END IF;
     UPDATE dcep.wallet AS w SET status = 'closed', closed_at = clock_timestamp() WHERE w.id = close_wallet.wallet;
-    PERFORM dcep.lock_wallet(wallet);
     PERFORM dcep.await_payments();
     held := dcep.held_now(wallet);
     IF held > 0 THEN

@@ -153,11 +153,8 @@ COMMENT ON FUNCTION dcep.audit_reserves() IS 'Every issue and redemption has its
 CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                   OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH class AS (
-        SELECT c.*, COALESCE(lead(c.valid_from) OVER (PARTITION BY c.class ORDER BY c.valid_from), 'infinity') AS valid_to
-          FROM dcep.wallet_class AS c),
-    paid AS (
-        SELECT t.id, t.seq, t.payer, t.amount, w.class,
+    WITH paid AS (
+        SELECT t.id, t.seq, t.payer, t.amount, t.created_at, w.class,
                -- a chain's days never go back, whatever the clock did
                max((t.created_at AT TIME ZONE l.timezone)::date) OVER (PARTITION BY t.payer ORDER BY t.seq) AS day
           FROM dcep.transfer AS t JOIN dcep.wallet AS w ON w.id = t.payer, dcep.ledger AS l),
@@ -169,21 +166,29 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
           FROM paid AS p),
     -- A capped wallet is locked by whoever credits or debits it, so that its ids are in order.
     held AS (
-        SELECT h.id, h.wallet, h.delta, h.day, w.class, sum(h.delta) OVER (PARTITION BY h.wallet ORDER BY h.id) AS balance
-          FROM (SELECT t.id, t.payee AS wallet, t.amount AS delta, (t.created_at AT TIME ZONE l.timezone)::date AS day
+        SELECT h.id, h.wallet, h.delta, h.day, h.created_at, w.class, sum(h.delta) OVER (PARTITION BY h.wallet ORDER BY h.id) AS balance
+          FROM (SELECT t.id, t.payee AS wallet, t.amount AS delta, t.created_at,
+                       (t.created_at AT TIME ZONE l.timezone)::date AS day
                   FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'redeem'
                 UNION ALL
-                SELECT t.id, t.payer, -GREATEST(t.amount, -9223372036854775807), (t.created_at AT TIME ZONE l.timezone)::date
+                SELECT t.id, t.payer, -GREATEST(t.amount, -9223372036854775807), t.created_at,
+                       (t.created_at AT TIME ZONE l.timezone)::date
                   FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'issue') AS h
           JOIN dcep.wallet AS w ON w.id = h.wallet)
     SELECT 'limit exceeded', NULL::smallint, s.payer, s.id,
            format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(c.max_payment::text, 'any'),
                   s.day_spent, COALESCE(c.max_day::text, 'any'), s.year_spent, COALESCE(c.max_year::text, 'any'))
-      FROM spent AS s JOIN class AS c ON c.class = s.class AND s.day >= c.valid_from AND s.day < c.valid_to
+      FROM spent AS s
+     CROSS JOIN LATERAL (SELECT * FROM dcep.wallet_class AS c
+                          WHERE c.class = s.class AND c.valid_from <= s.day AND c.decided_at <= s.created_at
+                          ORDER BY c.valid_from DESC LIMIT 1) AS c
      WHERE s.amount > c.max_payment OR s.day_spent > c.max_day OR s.year_spent > c.max_year
     UNION ALL
     SELECT 'balance cap exceeded', NULL, h.wallet, h.id, format('balance %s of %s', h.balance, c.max_balance)
-      FROM held AS h JOIN class AS c ON c.class = h.class AND h.day >= c.valid_from AND h.day < c.valid_to
+      FROM held AS h
+     CROSS JOIN LATERAL (SELECT * FROM dcep.wallet_class AS c
+                          WHERE c.class = h.class AND c.valid_from <= h.day AND c.decided_at <= h.created_at
+                          ORDER BY c.valid_from DESC LIMIT 1) AS c
      WHERE h.delta > 0 AND h.balance > c.max_balance
     UNION ALL
     SELECT 'usage on record', NULL, u.wallet, s.id,

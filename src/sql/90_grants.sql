@@ -51,7 +51,8 @@ GRANT EXECUTE ON FUNCTION
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
     dcep.verify_reserves(), dcep.audit()
     TO dcep_central_bank;
-GRANT INSERT ON dcep.wallet_class TO dcep_central_bank;
+GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year) ON dcep.wallet_class
+    TO dcep_central_bank;
 GRANT SELECT ON dcep.supply, dcep.proof TO dcep_central_bank;
 
 -- Auditors: proofs, not parties.

@@ -35,10 +35,9 @@ SELECT dcep.grant_institution('regress_bank2', 2), dcep.grant_institution('regre
        dcep.grant_institution('regress_central', 1), dcep.grant_institution('regress_supervisor', 5);
 GRANT dcep_auditor TO regress_auditor;
 
-CREATE TABLE numbered (number integer PRIMARY KEY, wallet dcep.wallet_id NOT NULL);
-GRANT SELECT ON numbered TO PUBLIC;
-CREATE FUNCTION w(wanted integer) RETURNS dcep.wallet_id LANGUAGE sql STABLE
-    AS 'SELECT wallet FROM public.numbered WHERE number = wanted';
+SQL
+	$node->safe_psql($database, names());
+	$node->safe_psql($database, <<'SQL');
 INSERT INTO numbered SELECT n, dcep.open_wallet(2 + n % 3, '{"class": 1}') FROM generate_series(0, 20) AS n;
 INSERT INTO numbered SELECT 21, dcep.open_wallet(2, '{"class": 3, "form": "hardware"}');
 INSERT INTO dcep.transfer (kind, payer, payee, amount)
@@ -60,6 +59,17 @@ SELECT dcep.revoke_key(2, 1, 'rotated out');
 INSERT INTO dcep.wallet_class VALUES (4, current_date + 7, 'anonymous, from next week on', 1, 1, 1, 1);
 SQL
 	return;
+}
+
+# What the tests call the wallets by.
+sub names
+{
+	return <<'SQL';
+CREATE TABLE numbered (number integer PRIMARY KEY, wallet dcep.wallet_id NOT NULL);
+GRANT SELECT ON numbered TO PUBLIC;
+CREATE FUNCTION w(wanted integer) RETURNS dcep.wallet_id LANGUAGE sql STABLE
+    AS 'SELECT wallet FROM public.numbered WHERE number = wanted';
+SQL
 }
 
 # Contents of every table and sequence of the schema, as text in a fixed order.

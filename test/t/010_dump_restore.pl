@@ -55,6 +55,7 @@ $node->command_ok(
 	'data alone: dumped');
 $node->safe_psql('postgres', 'CREATE DATABASE data_only');
 $node->safe_psql('data_only', 'CREATE EXTENSION dcep CASCADE');
+$node->safe_psql('data_only', DcepLedger::names());
 $node->command_ok(
 	[ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '--dbname', $node->connstr('data_only'), '-f', "$dir/data.sql" ],
 	'data alone: restored');
