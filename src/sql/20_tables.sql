@@ -1,8 +1,9 @@
 -- The tables.  Fixed-width columns come first: the payment path reads them at
 -- fixed offsets.  Amounts are minor units everywhere (fen where exponent = 2).
 --
--- No foreign keys on the payment path: the trigger that fills a journal row has
--- looked the wallets and the key up itself, and dcep.audit() proves it afterwards.
+-- No foreign keys: only the functions of this extension write here, and they look
+-- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
+-- restored in any order, by several jobs at once, and a payment pays for none.
 
 CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem');
 COMMENT ON TYPE dcep.transfer_kind IS
@@ -40,19 +41,19 @@ COMMENT ON COLUMN dcep.institution.status IS 'A suspended institution''s wallets
 COMMENT ON COLUMN dcep.institution.vault IS 'The institution''s own wallet: issuance vault of the central bank, bank vault of an operator';
 
 CREATE TABLE dcep.institution_secret (
-    code          smallint PRIMARY KEY REFERENCES dcep.institution,
+    code          smallint PRIMARY KEY,
     number_secret bytea NOT NULL CHECK (pg_catalog.octet_length(number_secret) = 32)
 );
 COMMENT ON TABLE dcep.institution_secret IS 'Keys of the permutation that allots wallet numbers; nobody but the extension reads them';
 
 CREATE TABLE dcep.institution_role (
     role        name PRIMARY KEY,
-    institution smallint NOT NULL REFERENCES dcep.institution
+    institution smallint NOT NULL
 );
 COMMENT ON TABLE dcep.institution_role IS 'Which database role acts for which institution; kept by name, so that a dump can be restored elsewhere';
 
 CREATE TABLE dcep.signing_key (
-    institution       smallint NOT NULL REFERENCES dcep.institution,
+    institution       smallint NOT NULL,
     number            integer NOT NULL CHECK (number > 0),
     suite             text NOT NULL CHECK (suite IN ('ed25519', 'sm2', 'p256')),
     public_key        bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = CASE suite WHEN 'ed25519' THEN 32 ELSE 65 END),
@@ -94,7 +95,7 @@ COMMENT ON SEQUENCE dcep.wallet_number_seq IS 'Counts wallets of all institution
 
 CREATE TABLE dcep.wallet (
     id          dcep.wallet_id PRIMARY KEY,
-    institution smallint NOT NULL REFERENCES dcep.institution,
+    institution smallint NOT NULL,
     class       smallint NOT NULL,
     flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 3),
     status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
@@ -129,7 +130,7 @@ COMMENT ON COLUMN dcep.wallet_chain.day_count IS 'Number of payments on that day
 
 CREATE TABLE dcep.wallet_event (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    wallet    dcep.wallet_id NOT NULL REFERENCES dcep.wallet,
+    wallet    dcep.wallet_id NOT NULL,
     event     text NOT NULL CHECK (event IN ('open', 'freeze', 'unfreeze', 'close')),
     direction text CHECK (direction IN ('debit', 'credit', 'both')),
     reason    text,
@@ -213,7 +214,7 @@ COMMENT ON COLUMN dcep.coin.id IS '2 x transfer id for a payee''s coin, 2 x tran
 -- --- reserves ----------------------------------------------------------------
 
 CREATE TABLE dcep.reserve_account (
-    institution smallint PRIMARY KEY REFERENCES dcep.institution,
+    institution smallint PRIMARY KEY,
     seq         bigint NOT NULL DEFAULT 0,
     head        bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')
                 CHECK (pg_catalog.octet_length(head) = 32)
@@ -221,7 +222,7 @@ CREATE TABLE dcep.reserve_account (
 COMMENT ON TABLE dcep.reserve_account IS 'Per operator the end of its chain of reserve entries, and the lock under which it grows';
 
 CREATE TABLE dcep.reserve_entry (
-    institution smallint NOT NULL REFERENCES dcep.institution,
+    institution smallint NOT NULL,
     seq         bigint NOT NULL,
     amount      bigint NOT NULL CHECK (amount <> 0),
     balance     bigint NOT NULL CHECK (balance >= 0),

@@ -209,6 +209,12 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
      WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = p.wallet)
      GROUP BY p.wallet
     UNION ALL
+    SELECT 'unknown institution', w.institution, w.id, NULL, 'the wallet''s institution does not exist'
+      FROM dcep.wallet AS w WHERE NOT EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = w.institution)
+    UNION ALL
+    SELECT 'unknown institution', k.institution, NULL, NULL, format('the institution of signing key %s does not exist', k.number)
+      FROM dcep.signing_key AS k WHERE NOT EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = k.institution)
+    UNION ALL
     SELECT 'wallet without chain', w.institution, w.id, NULL, 'it has no row in dcep.wallet_chain'
       FROM dcep.wallet AS w WHERE NOT EXISTS (SELECT FROM dcep.wallet_chain AS c WHERE c.wallet = w.id)
     UNION ALL
@@ -216,7 +222,7 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
       FROM dcep.wallet AS w JOIN dcep.coin AS c ON c.owner = w.id
      WHERE w.status = 'closed' GROUP BY w.institution, w.id
 $$;
-COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its chain, closed wallets are empty';
+COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution and its chain, closed wallets are empty';
 
 CREATE FUNCTION dcep.audit(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                            OUT transfer bigint, OUT detail text) RETURNS SETOF record
