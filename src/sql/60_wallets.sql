@@ -126,11 +126,9 @@ BEGIN
     INSERT INTO dcep.wallet_event (wallet, event, direction, reason, class)
     VALUES (restrict_wallet.wallet, CASE WHEN freezing THEN 'freeze' ELSE 'unfreeze' END, restrict_wallet.direction,
             restrict_wallet.reason, found_wallet.class);
-    IF NOT freezing THEN
-        RETURN;
-    ELSIF bits & 2 <> 0 THEN
+    IF freezing AND bits & 2 <> 0 THEN
         PERFORM dcep.await_payments();
-    ELSE
+    ELSIF bits & 1 <> 0 THEN
         PERFORM dcep.lock_wallet(wallet);
     END IF;
 END
