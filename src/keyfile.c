@@ -73,7 +73,7 @@ static int
 open_key_file(const DcepSigningKey *key, const char *path)
 {
 	struct stat status;
-	int file = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | PG_BINARY);
+	int file = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
 
 	if (file < 0)
 		raise_unusable(key, path, psprintf("The file cannot be opened: %s", strerror(errno)));
@@ -215,16 +215,22 @@ check_key_request(const DcepConfig *config, int code, const char *suite)
 Datum
 dcep_generate_key(PG_FUNCTION_ARGS)
 {
-	int code = PG_GETARG_INT32(0);
-	char *suite = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	DcepSigningKey key = {.institution = code, .suite = dcep_suite_by_name(suite)};
+	DcepSigningKey key = {0};
 	DcepKeyPair *pair;
 	const DcepConfig *config;
+	int code;
+	char *suite;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("institution and suite must not be null")));
+	code = PG_GETARG_INT32(0);
+	suite = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	check_key_request(dcep_config_required(), code, suite);
 	/* Two at once must not take the same number. */
 	LockRelationOid(dcep_relation_oid(DCEP_SIGNING_KEY), ShareRowExclusiveLock);
 	config = dcep_config_required();
+	key.institution = code;
+	key.suite = dcep_suite_by_name(suite);
 	pair = dcep_key_generate(key.suite);
 	if (pair == NULL)
 		dcep_crypto_raise("generate a key");

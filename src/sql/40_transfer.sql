@@ -92,7 +92,7 @@ COMMENT ON TYPE dcep.instruction IS
 
 CREATE FUNCTION dcep.submit(instructions dcep.instruction[])
     RETURNS TABLE (line integer, transfer bigint, receipt dcep.receipt, sqlstate text, message text, detail text, hint text)
-    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_submit';
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_submit';
 COMMENT ON FUNCTION dcep.submit(dcep.instruction[]) IS
 'Plays a payment file: executes the lines in order and returns one row a line, with the receipt, or with the SQLSTATE and message of its refusal. All in one transaction; a refused line changes nothing and sinks no other';
 

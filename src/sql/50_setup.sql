@@ -178,9 +178,9 @@ COMMENT ON FUNCTION dcep.suspend_institution(integer, boolean) IS
 'Suspends an operator, or lifts the suspension: statements that begin after the commit refuse its wallets as payers (LG201) and payees (LG202). By the central bank. Errors: 22004, 22023';
 
 CREATE FUNCTION dcep.generate_key(code integer, suite text) RETURNS integer
-    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_generate_key';
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_key';
 COMMENT ON FUNCTION dcep.generate_key(integer, text) IS
-'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. The private key is a PEM file, mode 0600, in dcep.key_directory. By the central bank or the institution. Errors: 42501, 22023, file errors';
+'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. The private key is a PEM file, mode 0600, in dcep.key_directory. By the central bank or the institution. Errors: 22004, 42501, 22023, file errors';
 
 CREATE FUNCTION dcep.revoke_key(code integer, number integer, reason text, revoked_at timestamptz DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

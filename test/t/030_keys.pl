@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use MIME::Base64 ();
+use POSIX ();
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
@@ -89,6 +90,7 @@ with_file('others may write', 'mode 0602', sub { write_file($pem, 0602) });
 with_file('unreadable', 'Permission denied', sub { write_file($pem, 0000) }) if $> != 0;
 with_file('a symbolic link', '(Too many levels|symbolic)', sub { symlink "$file.good", $file });
 with_file('a directory', 'not a regular file', sub { mkdir $file });
+with_file('a pipe', 'not a regular file', sub { POSIX::mkfifo($file, 0600) or die $! });
 with_file('the key of another', 'does not belong to the public key', sub { write_file(slurp_file($other), 0600) });
 with_file('empty', 'no private key', sub { write_file('', 0600) });
 with_file('garbage', 'no private key', sub { write_file("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0600) });
