@@ -18,7 +18,6 @@ WHERE c.relnamespace = 'dcep'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'p'
 SELECT t.typname AS type_without_comment FROM pg_type AS t
 WHERE t.typnamespace = 'dcep'::regnamespace AND t.typtype IN ('b', 'e', 'd', 'c') AND t.typelem = 0 AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.reltype = t.oid AND c.relkind <> 'c')
   AND obj_description(t.oid, 'pg_type') IS NULL ORDER BY 1;
--- Of columns those that do not speak for themselves; these are left.
 SELECT c.relname, string_agg(a.attname, ', ' ORDER BY a.attnum) AS columns_without_comment FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'dcep'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL GROUP BY c.relname ORDER BY c.relname COLLATE "C";
 

@@ -22,7 +22,8 @@ SELECT * FROM t.defects('vault61');
 SELECT dcep.generate_key(61, 'ed25519');
 SELECT t.pay('vault61', 'key1', 100);
 SELECT c, t.try('SELECT dcep.generate_key(' || c || ')') FROM unnest(ARRAY[$$61, 'rsa'$$, $$61, 'Ed25519'$$, $$61, ''$$, $$9990, 'ed25519'$$, $$0, 'ed25519'$$, $$-1, 'sm2'$$, $$65597, 'sm2'$$]) AS c;
-SELECT dcep.generate_key(NULL, 'ed25519'), dcep.generate_key(61, NULL);
+SELECT dcep.generate_key(NULL, 'ed25519');
+SELECT dcep.generate_key(61, NULL);
 SELECT * FROM t.key ORDER BY number;
 
 -- Change of key: the next payment is signed with the new one; coins of the old one verify and are spent.

@@ -162,8 +162,8 @@ dcep_access_require_wallet(int64 wallet)
 		return;
 	dcep_wallet_print(wallet, digits);
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for wallet %s", digits),
-					errdetail("The role \"%s\" is not bound to institution %04d.", GetUserNameFromId(GetUserId(), false),
-							  dcep_wallet_institution(wallet)),
+					errdetail("The role \"%s\" is not bound to institution %04d.",
+							  GetUserNameFromId(GetUserId(), false), dcep_wallet_institution(wallet)),
 					errhint("A superuser binds it with dcep.grant_institution().")));
 }
 

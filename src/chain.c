@@ -46,10 +46,10 @@ typedef struct Walk
 	DcepJournal journal;
 	MemoryContext context; /* in which scans live */
 	MemoryContext scratch; /* for one row */
-	DcepIdSet *present; /* of all chains: ids of the transfers seen */
-	DcepIdSet *minting; /* and of those whose coins were consumed */
-	int64 wallet;		/* the chain that is being walked; 0 before the first */
-	int64 seq;			/* of its row before this one */
+	DcepIdSet *present;	   /* of all chains: ids of the transfers seen */
+	DcepIdSet *minting;	   /* and of those whose coins were consumed */
+	int64 wallet;		   /* the chain that is being walked; 0 before the first */
+	int64 seq;			   /* of its row before this one */
 	uint8 hash[DCEP_HASH_LEN];
 } Walk;
 
@@ -92,7 +92,8 @@ check_content(Walk *walk, const DcepTransfer *transfer)
 	dcep_transfer_open(walk->config, transfer, &opening);
 	if (memcmp(opening.transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
 		report_transfer(walk, transfer, "hash", "the row is not what was hashed: a column was changed");
-	else if (walk->signatures && !dcep_transfer_verify(walk->config, &walk->journal, walk->snapshot, transfer, DCEP_ANEW, &opening, &refusal))
+	else if (walk->signatures && !dcep_transfer_verify(walk->config, &walk->journal, walk->snapshot, transfer,
+													   DCEP_ANEW, &opening, &refusal))
 		report_transfer(walk, transfer, "signature",
 						psprintf("%s: %s", refusal.message, refusal.detail ? refusal.detail : ""));
 }
@@ -158,8 +159,9 @@ check_head(Walk *walk, DcepTable *chain)
 	int64 seq = DatumGetInt64(dcep_column(chain, 2));
 
 	if (seq != walk->seq)
-		report(walk, "head", wallet, walk->seq, 0,
-			   psprintf("the chain on record has " INT64_FORMAT " transfers, the journal " INT64_FORMAT, seq, walk->seq));
+		report(
+			walk, "head", wallet, walk->seq, 0,
+			psprintf("the chain on record has " INT64_FORMAT " transfers, the journal " INT64_FORMAT, seq, walk->seq));
 	else if (VARSIZE_ANY_EXHDR(head) != DCEP_HASH_LEN || memcmp(VARDATA_ANY(head), walk->hash, DCEP_HASH_LEN) != 0)
 		report(walk, "head", wallet, walk->seq, 0, "the head on record is not the hash of the last transfer");
 }
@@ -219,7 +221,7 @@ next_transfer(Walk *walk, DcepScan *transfers, DcepTransfer *transfer)
 static void
 merge_chains(Walk *walk, DcepScan *transfers, DcepScan *chains)
 {
-	DcepTransfer transfer;
+	DcepTransfer transfer = {0};
 	int64 payer = next_transfer(walk, transfers, &transfer);
 	int64 wallet = next_chain(walk, chains);
 

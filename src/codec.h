@@ -88,9 +88,9 @@ extern void dcep_token_print(int64_t token, char out[DCEP_TOKEN_DIGITS + 1]);
 /* --- coins --------------------------------------------------------------- */
 
 #define DCEP_COIN_VERSION 1
-#define DCEP_COIN_BODY_LEN 60	/* what coin_hash covers */
-#define DCEP_COIN_HEAD_LEN 132	/* up to the Merkle path */
-#define DCEP_COIN_PATH_MAX 32	/* a batch has fewer than 2^32 transfers */
+#define DCEP_COIN_BODY_LEN 60  /* what coin_hash covers */
+#define DCEP_COIN_HEAD_LEN 132 /* up to the Merkle path */
+#define DCEP_COIN_PATH_MAX 32  /* a batch has fewer than 2^32 transfers */
 #define DCEP_COIN_MIN_LEN (DCEP_COIN_HEAD_LEN + DCEP_SIGNATURE_LEN)
 #define DCEP_COIN_MAX_LEN (DCEP_COIN_MIN_LEN + DCEP_COIN_PATH_MAX * DCEP_HASH_LEN)
 #define DCEP_COIN_PREFIX "dcep1"

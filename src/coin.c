@@ -187,7 +187,7 @@ static bool
 is_signed(const DcepConfig *config, const DcepSignedCoin *coin, DcepRefusal *refusal)
 {
 	DcepKeptKey *kept = dcep_keyring_verifier(config, coin->coin.issuer, (int) coin->coin.key_number,
-											 dcep_pg_time(coin->coin.minted_at), refusal);
+											  dcep_pg_time(coin->coin.minted_at), refusal);
 	uint8 root[DCEP_HASH_LEN];
 
 	if (kept == NULL)

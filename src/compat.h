@@ -80,7 +80,7 @@ dcep_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId
 	TM_Result result =
 		table_tuple_update(rel, tid, slot, cid, InvalidSnapshot, InvalidSnapshot, true, failure, mode, &indexes);
 
-	*which = indexes == TU_None		   ? DCEP_INDEXES_NONE
+	*which = indexes == TU_None			 ? DCEP_INDEXES_NONE
 			 : indexes == TU_Summarizing ? DCEP_INDEXES_SUMMARIZING
 										 : DCEP_INDEXES_ALL;
 #else

@@ -95,8 +95,7 @@ append(void **array, int *count, size_t size)
 	return memset((char *) *array + (size_t) (*count - 1) * size, 0, size);
 }
 
-#define APPEND(config, field) \
-	append((void **) &(config)->field, &(config)->field##_count, sizeof(*(config)->field))
+#define APPEND(config, field) append((void **) &(config)->field, &(config)->field##_count, sizeof(*(config)->field))
 
 /* A column that may be null. */
 static bool
@@ -271,8 +270,9 @@ dcep_config_required(void)
 	const DcepConfig *config = dcep_config();
 
 	if (!config->exists)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this database has no ledger yet"),
-						errhint("Create it with SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank').")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this database has no ledger yet"),
+				 errhint("Create it with SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank').")));
 	return config;
 }
 
@@ -312,7 +312,8 @@ dcep_config_class(const DcepConfig *config, int class, DateADT day)
 	}
 	if (found == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("wallet class %d has no limits on record", class),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("wallet class %d has no limits on record", class),
 				 errhint("The central bank enters them in dcep.wallet_class, with the day from which they hold.")));
 	return found;
 }

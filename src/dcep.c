@@ -23,12 +23,12 @@ _PG_init(void)
 	 * Where the library is preloaded the directory is fixed at server start;
 	 * else the configuration file still is the only place to set it.
 	 */
-	DefineCustomStringVariable("dcep.key_directory", "Directory of the institutions' private keys.",
-							   "A path, relative to the data directory or absolute; default dcep_keys. Each key is a PEM "
-							   "file that only the server's user may read. Change it to keep keys off the data volume.",
-							   &dcep_key_directory, "dcep_keys",
-							   process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
-							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"dcep.key_directory", "Directory of the institutions' private keys.",
+		"A path, relative to the data directory or absolute; default dcep_keys. Each key is a PEM "
+		"file that only the server's user may read. Change it to keep keys off the data volume.",
+		&dcep_key_directory, "dcep_keys", process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	dcep_known_init();
 	MarkGUCPrefixReserved("dcep");
 	dcep_statement_init();

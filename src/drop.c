@@ -31,10 +31,11 @@ drops_dcep(const DropStmt *statement)
 static void
 warn_of_loss(void)
 {
-	if (SPI_execute("SELECT pg_catalog.format('It holds %s transfers of %s wallets and live coins worth %s minor units of %s.',"
-					" (SELECT pg_catalog.count(*) FROM dcep.transfer), (SELECT pg_catalog.count(*) FROM dcep.wallet),"
-					" (SELECT COALESCE(pg_catalog.sum(amount), 0) FROM dcep.coin), l.currency) FROM dcep.ledger AS l",
-					true, 1) != SPI_OK_SELECT ||
+	if (SPI_execute(
+			"SELECT pg_catalog.format('It holds %s transfers of %s wallets and live coins worth %s minor units of %s.',"
+			" (SELECT pg_catalog.count(*) FROM dcep.transfer), (SELECT pg_catalog.count(*) FROM dcep.wallet),"
+			" (SELECT COALESCE(pg_catalog.sum(amount), 0) FROM dcep.coin), l.currency) FROM dcep.ledger AS l",
+			true, 1) != SPI_OK_SELECT ||
 		SPI_processed == 0)
 		return; /* no ledger, nothing to lose */
 	ereport(WARNING, (errmsg("dropping the extension dcep destroys its ledger"),

@@ -27,8 +27,7 @@ typedef struct DcepEntry
 /* Hash of an entry; fails only where OpenSSL does. */
 extern bool dcep_entry_hash(int suite, const DcepEntry *entry, uint8_t out[DCEP_HASH_LEN]);
 
-extern bool dcep_entry_sign(DcepKeyPair *key, const uint8_t hash[DCEP_HASH_LEN],
-							uint8_t signature[DCEP_SIGNATURE_LEN]);
+extern bool dcep_entry_sign(DcepKeyPair *key, const uint8_t hash[DCEP_HASH_LEN], uint8_t signature[DCEP_SIGNATURE_LEN]);
 extern DcepVerdict dcep_entry_verify(DcepKeyPair *key, const uint8_t hash[DCEP_HASH_LEN],
 									 const uint8_t signature[DCEP_SIGNATURE_LEN]);
 

@@ -16,7 +16,7 @@ typedef struct IdPage
 #define SH_ELEMENT_TYPE IdPage
 #define SH_KEY_TYPE int64
 #define SH_KEY number
-#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) * UINT64CONST(0x9E3779B97F4A7C15) >> 32))
+#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) *UINT64CONST(0x9E3779B97F4A7C15) >> 32))
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

@@ -3,6 +3,7 @@
  */
 #include "journal.h"
 
+#include "access/attnum.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -73,8 +74,8 @@ read_inputs(Datum value, DcepContext *context)
 	return true;
 }
 
-#define VALUE(column) values[(column) - 1]
-#define IS_NULL(column) nulls[(column) - 1]
+#define VALUE(column) values[AttrNumberGetAttrOffset(column)]
+#define IS_NULL(column) nulls[AttrNumberGetAttrOffset(column)]
 
 /* Reads the columns of fixed width that the hash covers, and the texts. */
 static void
@@ -161,10 +162,11 @@ dcep_transfer_read(const DcepConfig *config, const Datum *values, const bool *nu
 	const char *wrong = dcep_transfer_parse(config, values, nulls, transfer);
 
 	if (wrong)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row of dcep.transfer is damaged"),
-						errdetail("Transfer " INT64_FORMAT ": %s.",
-								  IS_NULL(DCEP_TRANSFER_ID) ? (int64) 0 : DatumGetInt64(VALUE(DCEP_TRANSFER_ID)), wrong),
-						errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("row of dcep.transfer is damaged"),
+				 errdetail("Transfer " INT64_FORMAT ": %s.",
+						   IS_NULL(DCEP_TRANSFER_ID) ? (int64) 0 : DatumGetInt64(VALUE(DCEP_TRANSFER_ID)), wrong),
+				 errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
 }
 
 /* A bigint[] datum of the consumed coin ids. */
@@ -235,8 +237,8 @@ dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepO
 					 .exponent = config->exponent};
 
 	memcpy(mint.currency, config->currency, DCEP_CURRENCY_LEN);
-	if (!dcep_opening_compute(&mint, &transfer->context, transfer->change,
-							  transfer->context.kind == DCEP_KIND_REDEEM, opening))
+	if (!dcep_opening_compute(&mint, &transfer->context, transfer->change, transfer->context.kind == DCEP_KIND_REDEEM,
+							  opening))
 		dcep_crypto_raise("hash a transfer");
 }
 
@@ -432,8 +434,8 @@ dcep_transfer_verify(const DcepConfig *config, DcepJournal *journal, Snapshot sn
 
 /* Verifies a live coin against the transfer that minted it. */
 bool
-dcep_coin_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, int64 owner,
-				 int64 amount, DcepRefusal *refusal)
+dcep_coin_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, int64 owner, int64 amount,
+				 DcepRefusal *refusal)
 {
 	DcepTransfer transfer;
 	DcepOpening opening;

@@ -84,8 +84,9 @@ open_key_file(const DcepSigningKey *key, const char *path)
 	if (status.st_uid != geteuid())
 		raise_unusable(key, path, "The file belongs to another user");
 	if (status.st_mode & (S_IRWXG | S_IRWXO))
-		raise_unusable(key, path, psprintf("The file has mode %04o, so that others could read or replace it",
-										   (unsigned) status.st_mode & 07777));
+		raise_unusable(key, path,
+					   psprintf("The file has mode %04o, so that others could read or replace it",
+								(unsigned) status.st_mode & 07777));
 	return file;
 }
 
@@ -207,8 +208,9 @@ check_key_request(const DcepConfig *config, int code, const char *suite)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("institution %04d does not exist", code),
 						errhint("Enroll it first with dcep.enroll_institution().")));
 	if (dcep_suite_by_name(suite) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("signature suite \"%s\" does not exist", suite),
-						errhint("The suites are ed25519, sm2 and p256.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("signature suite \"%s\" does not exist", suite),
+				 errhint("The suites are ed25519, sm2 and p256.")));
 }
 
 /* dcep.generate_key(code, suite) → key number */

@@ -77,8 +77,9 @@ keep_key(const DcepSigningKey *key)
 	memcpy(kept->public_key, key->public_key, key->public_len);
 	kept->public_pair = dcep_key_from_public(key->suite, key->public_key, key->public_len);
 	if (kept->public_pair == NULL)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("public key on record cannot be used"),
-						errdetail("Institution %04d, key %d: %s.", key->institution, key->number, dcep_crypto_error())));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("public key on record cannot be used"),
+				 errdetail("Institution %04d, key %d: %s.", key->institution, key->number, dcep_crypto_error())));
 	return kept;
 }
 

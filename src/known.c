@@ -88,10 +88,11 @@ dcep_known_init(void)
 {
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	DefineCustomIntVariable("dcep.known_signatures", "Shared memory for signatures that are known to be good.",
-							"In megabytes, a power of two. A megabyte remembers 32,768 transfers, whose coins then cost no "
-							"signature verification when they are spent. Size it for the coins in circulation.",
-							&known_megabytes, 16, 1, 16384, PGC_POSTMASTER, GUC_UNIT_MB, check_megabytes, NULL, NULL);
+	DefineCustomIntVariable(
+		"dcep.known_signatures", "Shared memory for signatures that are known to be good.",
+		"In megabytes, a power of two. A megabyte remembers 32,768 transfers, whose coins then cost no "
+		"signature verification when they are spent. Size it for the coins in circulation.",
+		&known_megabytes, 16, 1, 16384, PGC_POSTMASTER, GUC_UNIT_MB, check_megabytes, NULL, NULL);
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;
 	previous_startup_hook = shmem_startup_hook;

@@ -56,8 +56,8 @@ round_value(Oid hmac, Datum secret, int institution, int round, int64 half)
 
 	input[0] = (uint8) round;
 	dcep_put_u64(dcep_put_u16(input + 1, (uint16_t) institution), (uint64_t) half);
-	output = DatumGetByteaPP(OidFunctionCall3(hmac, dcep_bytes_datum(input, sizeof(input)), secret,
-											  CStringGetTextDatum("sha256")));
+	output = DatumGetByteaPP(
+		OidFunctionCall3(hmac, dcep_bytes_datum(input, sizeof(input)), secret, CStringGetTextDatum("sha256")));
 	return dcep_get_u64((const uint8 *) VARDATA_ANY(output));
 }
 

@@ -35,7 +35,7 @@ typedef struct DcepMint
 /* A transfer's hashes, and what its coins need beside them. */
 typedef struct DcepOpening
 {
-	DcepCoin coin[2];	/* amount 0: no such coin */
+	DcepCoin coin[2]; /* amount 0: no such coin */
 	uint8_t coin_hash[2][DCEP_HASH_LEN];
 	uint8_t context_hash[DCEP_HASH_LEN];
 	uint8_t transfer_hash[DCEP_HASH_LEN];

@@ -33,8 +33,8 @@ typedef struct Payment
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
 	DateADT day;
-	bool burns;	 /* redemption: the payee gets no coin */
-	bool mints;	 /* issue: the payer spends no coin */
+	bool burns; /* redemption: the payee gets no coin */
+	bool mints; /* issue: the payer spends no coin */
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
@@ -115,7 +115,7 @@ refuse_parties(Payment *payment, Snapshot snapshot)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
 						errdetail("A party of the payment has no row in dcep.wallet_chain."),
 						errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
-	return dcep_rules_parties(payment->config, &payment->instruction->order, payer, payee, payment->refusal);
+	return dcep_rules_parties(&payment->instruction->order, payer, payee, payment->refusal);
 }
 
 /* Meets the two parties: finds them, locks them, and reads the payer under its lock. */
@@ -149,7 +149,9 @@ meet_parties(Payment *payment)
 static bool
 same_text(DcepText a, DcepText b)
 {
-	return (a.data == NULL) == (b.data == NULL) && a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+	if (a.data == NULL || b.data == NULL)
+		return a.data == b.data;
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
 typedef enum Earlier
@@ -207,15 +209,15 @@ check_rules(Payment *payment, bool key_reused)
 	const DcepParty *payer = &payment->payer->party;
 	const DcepParty *payee = &payment->payee->party;
 
-	if (!dcep_rules_parties(payment->config, order, payer, payee, payment->refusal))
+	if (!dcep_rules_parties(order, payer, payee, payment->refusal))
 		return false;
 	if (key_reused)
 		return refuse_key(payment);
 	payment->usage = payment->payer->usage;
 	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
 		   dcep_rules_restrictions(payment->config, payer, payee, payment->refusal) &&
-		   dcep_rules_limits(payment->config, order, dcep_config_class(payment->config, payer->class, payment->day),
-							 payment->day, &payment->usage, payment->refusal) &&
+		   dcep_rules_limits(order, dcep_config_class(payment->config, payer->class, payment->day), payment->day,
+							 &payment->usage, payment->refusal) &&
 		   check_cap(payment);
 }
 

@@ -67,8 +67,9 @@ read_bytes(DcepTable *entries, int column, uint8 *to, int len)
 	bytea *bytes = DatumGetByteaPP(dcep_column(entries, (AttrNumber) column));
 
 	if ((int) VARSIZE_ANY_EXHDR(bytes) != len)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("row of dcep.reserve_entry is damaged"),
-						errdetail("Column %d has %d bytes instead of %d.", column, (int) VARSIZE_ANY_EXHDR(bytes), len)));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("row of dcep.reserve_entry is damaged"),
+				 errdetail("Column %d has %d bytes instead of %d.", column, (int) VARSIZE_ANY_EXHDR(bytes), len)));
 	memcpy(to, VARDATA_ANY(bytes), len);
 }
 
@@ -153,8 +154,7 @@ static void
 append_entry(const DcepConfig *config, Account *account, const DcepEntry *entry)
 {
 	DcepKeptKey *kept;
-	const DcepSigningKey *key =
-		dcep_keyring_signer(config, DCEP_CENTRAL_BANK, dcep_pg_time(entry->created_at), &kept);
+	const DcepSigningKey *key = dcep_keyring_signer(config, DCEP_CENTRAL_BANK, dcep_pg_time(entry->created_at), &kept);
 	uint8 hash[DCEP_HASH_LEN];
 	uint8 signature[DCEP_SIGNATURE_LEN];
 	Datum values[ENTRY_COLUMNS];
@@ -204,7 +204,8 @@ compose_entry(const Account *account, DcepEntry *entry, DcepRefusal *refusal)
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_RESERVE_TOO_SMALL,
 					entry->transfer ? "reserve does not cover the issuance" : "reserve does not cover the withdrawal");
-		dcep_refusal_detail(refusal, "The reserve of institution %04d is " INT64_FORMAT ", the amount " INT64_FORMAT ".",
+		dcep_refusal_detail(refusal,
+							"The reserve of institution %04d is " INT64_FORMAT ", the amount " INT64_FORMAT ".",
 							entry->institution, account->balance, -entry->amount);
 		return dcep_refusal_hint(refusal, "Pay in first with dcep.deposit_reserve().");
 	}
@@ -266,8 +267,7 @@ static void
 require_arguments(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("institution and amount must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("institution and amount must not be null")));
 }
 
 /* dcep.deposit_reserve(code, amount, reference) */

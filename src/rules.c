@@ -22,8 +22,7 @@ refuse_wallet(DcepRefusal *refusal, int sqlstate, const char *message, const cha
 
 /* Existence, closure, amount, and that the payer is not the payee. */
 bool
-dcep_rules_parties(const DcepConfig *config pg_attribute_unused(), const DcepOrder *order, const DcepParty *payer,
-				   const DcepParty *payee, DcepRefusal *refusal)
+dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepParty *payee, DcepRefusal *refusal)
 {
 	if (!payer->exists)
 		return refuse_wallet(refusal, ERRCODE_DCEP_NO_SUCH_WALLET, "wallet does not exist", "Payer", order->payer);
@@ -82,7 +81,8 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 					   ? NULL
 					   : "A redemption runs from an operator's vault to the central bank's vault.";
 		case DCEP_KIND_EXCHANGE_IN:
-			return is_exchange(payer, payee) ? NULL : "An exchange_in runs from a vault to a wallet of its institution.";
+			return is_exchange(payer, payee) ? NULL
+											 : "An exchange_in runs from a vault to a wallet of its institution.";
 		case DCEP_KIND_EXCHANGE_OUT:
 			return is_exchange(payee, payer) ? NULL : "An exchange_out runs from a wallet to its institution's vault.";
 		case DCEP_KIND_TRANSFER:
@@ -142,8 +142,8 @@ check_restriction(const DcepConfig *config, const DcepParty *party, int flag, in
 bool
 dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee, DcepRefusal *refusal)
 {
-	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay", "Payer",
-							 refusal) &&
+	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
+							 "Payer", refusal) &&
 		   check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
 							 "Payee", refusal);
 }
@@ -173,8 +173,7 @@ refuse_limit(DcepRefusal *refusal, int sqlstate, const char *message, int64 amou
 
 /* Is the order within the payer's limits? */
 bool
-dcep_rules_limits(const DcepConfig *config pg_attribute_unused(), const DcepOrder *order, const DcepClass *limits,
-				  DateADT day, DcepUsage *usage, DcepRefusal *refusal)
+dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, DateADT day, DcepUsage *usage, DcepRefusal *refusal)
 {
 	DcepUsage after = *usage;
 

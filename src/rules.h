@@ -46,8 +46,8 @@ typedef struct DcepOrder
 } DcepOrder;
 
 /* Do the two wallets exist, are they open, and does the order make sense between them? (LG305, 306, 304, 303) */
-extern bool dcep_rules_parties(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
-							   const DcepParty *payee, DcepRefusal *refusal);
+extern bool dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepParty *payee,
+							   DcepRefusal *refusal);
 /* May this kind of transfer run between these two? (22023) */
 extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 							const DcepParty *payee, DcepRefusal *refusal);
@@ -55,8 +55,8 @@ extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, co
 extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee,
 									DcepRefusal *refusal);
 /* Is the order within the payer's limits (LG203, 204, 205)? `usage` becomes what it will be after the payment. */
-extern bool dcep_rules_limits(const DcepConfig *config, const DcepOrder *order, const DcepClass *limits, DateADT day,
-							  DcepUsage *usage, DcepRefusal *refusal);
+extern bool dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, DateADT day, DcepUsage *usage,
+							  DcepRefusal *refusal);
 /* Will the payee's balance be within its cap (LG206)? */
 extern bool dcep_rules_cap(const DcepOrder *order, const DcepClass *limits, int64 balance, DcepRefusal *refusal);
 

@@ -121,8 +121,8 @@ refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepR
 
 /* Chooses coins that cover an amount. */
 bool
-dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
-				  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal)
+dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, Snapshot snapshot,
+				  DcepSpend *spend, DcepRefusal *refusal)
 {
 	DcepTable *table = statement->coin;
 	int64 owner = purse->party.wallet;

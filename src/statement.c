@@ -33,7 +33,7 @@ typedef struct PurseEntry
 #define SH_ELEMENT_TYPE PurseEntry
 #define SH_KEY_TYPE int64
 #define SH_KEY wallet
-#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) * UINT64CONST(0x9E3779B97F4A7C15) >> 32))
+#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) *UINT64CONST(0x9E3779B97F4A7C15) >> 32))
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -77,8 +77,7 @@ dcep_statement_current(void)
 static void
 refuse_unfinished(void)
 {
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("payments were executed but not settled"),
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were executed but not settled"),
 					errdetail("The trigger that settles a statement on dcep.transfer did not run."),
 					errhint("Enable all triggers of dcep.transfer.")));
 }
@@ -528,10 +527,10 @@ check_executed(DcepStatement *statement, const DcepConfig *config, const DcepExe
 	DcepTransfer transfer;
 
 	if (!dcep_transfer_find(config, &statement->journal, SnapshotSelf, executed->id, &transfer))
-		ereport(ERROR,
-				(errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("a payment was executed but its row did not enter the journal"),
-				 errdetail("Transfer " INT64_FORMAT ".", executed->id),
-				 errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
+		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN),
+						errmsg("a payment was executed but its row did not enter the journal"),
+						errdetail("Transfer " INT64_FORMAT ".", executed->id),
+						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
 	if (dcep_transfer_digest(&transfer) != executed->digest)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("a payment's row was changed after it was signed"),
 						errdetail("Transfer " INT64_FORMAT ".", executed->id),

@@ -141,8 +141,8 @@ read_batch(ArrayType *array)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &by_value, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), len, by_value, align, &elements, &nulls, &submission->line_count);
 	submission->context = CurrentMemoryContext;
-	submission->line = MemoryContextAllocExtended(CurrentMemoryContext, Max(1, submission->line_count) * sizeof(DcepLine),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	submission->line = MemoryContextAllocExtended(
+		CurrentMemoryContext, Max(1, submission->line_count) * sizeof(DcepLine), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	submission->row_line = palloc(Max(1, submission->line_count) * sizeof(int));
 	for (int i = 0; i < submission->line_count; i++)
 	{
@@ -204,8 +204,8 @@ dcep_submission_lock(DcepStatement *statement, const DcepConfig *config)
 	for (int i = 0; i < submission->row_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		count = add_locks(statement, config, day, snapshot, &submission->line[submission->row_line[i]].instruction.order, wallets,
-						  count);
+		count = add_locks(statement, config, day, snapshot,
+						  &submission->line[submission->row_line[i]].instruction.order, wallets, count);
 	}
 	qsort(wallets, count, sizeof(int64), compare_wallets);
 	count = (int) qunique(wallets, count, sizeof(int64), compare_wallets);
@@ -231,7 +231,8 @@ check_rows(bool complete)
 
 /* Keeps the result of the next row. */
 void
-dcep_submission_result(DcepSubmission *submission, DcepOutcome outcome, const DcepTransfer *transfer, const DcepRefusal *refusal)
+dcep_submission_result(DcepSubmission *submission, DcepOutcome outcome, const DcepTransfer *transfer,
+					   const DcepRefusal *refusal)
 {
 	DcepLine *line;
 	MemoryContext caller;
@@ -315,8 +316,8 @@ column_array(const Column *column, int rows)
 static void
 insert_rows(DcepSubmission *submission, Oid wallet_type)
 {
-	Column columns[FIELD_COUNT] = {{.type = wallet_type}, {.type = wallet_type}, {.type = INT8OID}, {.type = TEXTOID},
-								   {.type = TEXTOID}};
+	Column columns[FIELD_COUNT] = {
+		{.type = wallet_type}, {.type = wallet_type}, {.type = INT8OID}, {.type = TEXTOID}, {.type = TEXTOID}};
 	Oid types[FIELD_COUNT];
 	Datum values[FIELD_COUNT];
 
@@ -351,8 +352,8 @@ insert_rows(DcepSubmission *submission, Oid wallet_type)
 
 /* Fills the columns of a line's result. */
 static void
-fill_result(const DcepConfig *config, DcepJournal *journal, TupleDesc receipt_desc, int number, const DcepLine *line, Datum *values,
-			bool *nulls)
+fill_result(const DcepConfig *config, DcepJournal *journal, TupleDesc receipt_desc, int number, const DcepLine *line,
+			Datum *values, bool *nulls)
 {
 	const DcepRefusal *refusal = &line->refusal;
 
@@ -387,6 +388,8 @@ dcep_submit(PG_FUNCTION_ARGS)
 	Datum values[RESULT_COLUMNS];
 	bool nulls[RESULT_COLUMNS];
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instructions must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 	receipt_desc = lookup_rowtype_tupdesc_copy(TupleDescAttr(result->setDesc, RESULT_RECEIPT)->atttypid, -1);
 	submission = read_batch(PG_GETARG_ARRAYTYPE_P(0));

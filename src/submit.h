@@ -36,6 +36,6 @@ extern void dcep_submission_lock(DcepStatement *statement, const DcepConfig *con
 
 /* Keeps the result of the next row. */
 extern void dcep_submission_result(DcepSubmission *submission, DcepOutcome outcome, const DcepTransfer *transfer,
-							  const DcepRefusal *refusal);
+								   const DcepRefusal *refusal);
 
 #endif

@@ -52,9 +52,9 @@ typedef enum DcepRelation
 typedef struct DcepTable
 {
 	Relation rel;
-	EState *estate;			/* NULL when opened for reading */
-	ResultRelInfo *result;	/* its open indexes, when opened for writing */
-	TupleTableSlot *slot;	/* the row that was read last */
+	EState *estate;			 /* NULL when opened for reading */
+	ResultRelInfo *result;	 /* its open indexes, when opened for writing */
+	TupleTableSlot *slot;	 /* the row that was read last */
 	TupleTableSlot *changed; /* the row to be written */
 } DcepTable;
 
@@ -93,9 +93,9 @@ extern Datum dcep_bytes_datum(const uint8 *from, int len);
 
 typedef enum DcepRowState
 {
-	DCEP_ROW_STABLE,	/* nobody is changing this row */
-	DCEP_ROW_CHANGING,	/* another transaction is changing it right now */
-	DCEP_ROW_CHANGED	/* another transaction has changed it since the snapshot */
+	DCEP_ROW_STABLE,   /* nobody is changing this row */
+	DCEP_ROW_CHANGING, /* another transaction is changing it right now */
+	DCEP_ROW_CHANGED   /* another transaction has changed it since the snapshot */
 } DcepRowState;
 
 /* Is the row in table->slot still the last word? */

@@ -22,10 +22,10 @@
 #include "utils/snapmgr.h"
 
 #include "access.h"
-#include "submit.h"
 #include "errcodes.h"
 #include "payment.h"
 #include "receipt.h"
+#include "submit.h"
 
 PG_FUNCTION_INFO_V1(dcep_transfer_begin);
 PG_FUNCTION_INFO_V1(dcep_transfer_execute);
@@ -65,18 +65,18 @@ dcep_transfer_settle(PG_FUNCTION_ARGS)
 
 	trigger_data(fcinfo);
 	if (statement == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("payments were settled that had not begun"),
-						errhint("Enable all triggers of dcep.transfer.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were settled that had not begun"),
+				 errhint("Enable all triggers of dcep.transfer.")));
 	dcep_statement_end(statement);
 	return PointerGetDatum(NULL);
 }
 
 /* Columns that only the trigger fills; a row that has its hash comes from a dump. */
-static const DcepTransferColumn computed[] = {
-	DCEP_TRANSFER_ID,	   DCEP_TRANSFER_CHANGE, DCEP_TRANSFER_CREATED_AT, DCEP_TRANSFER_SEQ,
-	DCEP_TRANSFER_KEY_NUMBER, DCEP_TRANSFER_ISSUER, DCEP_TRANSFER_SUITE,   DCEP_TRANSFER_BATCH_INDEX,
-	DCEP_TRANSFER_BATCH,	  DCEP_TRANSFER_INPUTS, DCEP_TRANSFER_PREV_HASH, DCEP_TRANSFER_SIGNATURE};
+static const DcepTransferColumn computed[] = {DCEP_TRANSFER_ID,		DCEP_TRANSFER_CHANGE,	   DCEP_TRANSFER_CREATED_AT,
+											  DCEP_TRANSFER_SEQ,	DCEP_TRANSFER_KEY_NUMBER,  DCEP_TRANSFER_ISSUER,
+											  DCEP_TRANSFER_SUITE,	DCEP_TRANSFER_BATCH_INDEX, DCEP_TRANSFER_BATCH,
+											  DCEP_TRANSFER_INPUTS, DCEP_TRANSFER_PREV_HASH,   DCEP_TRANSFER_SIGNATURE};
 
 /* Refuses values for columns that are computed. */
 static void
@@ -88,7 +88,8 @@ check_not_supplied(TriggerData *trigger, const bool *nulls)
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("cannot insert a value into column \"%s\"",
 							NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
-					 errdetail("The payment computes it. Give payer, payee, amount and, where wanted, kind, key and memo.")));
+					 errdetail(
+						 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key and memo.")));
 }
 
 /* Refuses nulls where the caller must say what it wants. */
@@ -129,8 +130,9 @@ verify_restored(const DcepConfig *config, const Datum *values, const bool *nulls
 		return; /* pg_restore --jobs may load the journal before the ledger's row, which the hash needs */
 	dcep_transfer_open(config, &transfer, &opening);
 	if (memcmp(opening.transfer_hash, transfer.hash, DCEP_HASH_LEN) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
-						errdetail("The hash of transfer " INT64_FORMAT " does not match its row.", transfer.context.id)));
+		ereport(ERROR,
+				(errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
+				 errdetail("The hash of transfer " INT64_FORMAT " does not match its row.", transfer.context.id)));
 }
 
 /* Takes the instruction out of a row. */
@@ -209,19 +211,17 @@ dcep_append_only(PG_FUNCTION_ARGS)
 	const char *table = RelationGetRelationName(trigger->tg_relation);
 	bool is_journal = trigger->tg_trigger->tgnargs == 0;
 
-	ereport(ERROR,
-			(errcode(ERRCODE_DCEP_APPEND_ONLY),
-			 is_journal ? errmsg("journal is append-only") : errmsg("only payments change this table"),
-			 errdetail("Rows of \"dcep.%s\" are never updated, deleted or truncated by hand.", table),
-			 errhint("A mistaken payment is corrected by another one in the opposite direction.")));
+	ereport(ERROR, (errcode(ERRCODE_DCEP_APPEND_ONLY),
+					is_journal ? errmsg("journal is append-only") : errmsg("only payments change this table"),
+					errdetail("Rows of \"dcep.%s\" are never updated, deleted or truncated by hand.", table),
+					errhint("A mistaken payment is corrected by another one in the opposite direction.")));
 	return PointerGetDatum(NULL);
 }
 
 /* --- dcep.transfer() --------------------------------------------------------- */
 
-static const char *const pay_sql =
-	"INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
-	"VALUES ($1, $2, $3, $4, $5) RETURNING *";
+static const char *const pay_sql = "INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
+								   "VALUES ($1, $2, $3, $4, $5) RETURNING *";
 
 /* The prepared INSERT; it belongs to the backend and is revalidated by the plan cache. */
 static SPIPlanPtr

@@ -24,6 +24,8 @@ COMMENT ON COLUMN dcep.ledger.currency IS 'ISO 4217 letters';
 COMMENT ON COLUMN dcep.ledger.exponent IS 'Decimal digits of a minor unit: 2 means that amounts are hundredths';
 COMMENT ON COLUMN dcep.ledger.timezone IS 'Time zone in which the days and years of limits begin';
 COMMENT ON COLUMN dcep.ledger.institution IS 'Institution whose node this database is (1, the central bank, where it serves all)';
+COMMENT ON COLUMN dcep.ledger.only_row IS 'Always true: a ledger has one row';
+COMMENT ON COLUMN dcep.ledger.created_at IS 'When dcep.create_ledger() ran';
 
 CREATE TABLE dcep.institution (
     code        smallint PRIMARY KEY CHECK (code BETWEEN 1 AND 9999),
@@ -39,18 +41,25 @@ COMMENT ON TABLE dcep.institution IS 'Who takes part: the central bank (always 0
 COMMENT ON COLUMN dcep.institution.code IS 'The first four digits of every wallet number of this institution';
 COMMENT ON COLUMN dcep.institution.status IS 'A suspended institution''s wallets neither pay nor receive';
 COMMENT ON COLUMN dcep.institution.vault IS 'The institution''s own wallet: issuance vault of the central bank, bank vault of an operator';
+COMMENT ON COLUMN dcep.institution.name IS 'For people';
+COMMENT ON COLUMN dcep.institution.kind IS 'central_bank (code 1 alone), operator or supervisor';
+COMMENT ON COLUMN dcep.institution.enrolled_at IS 'When dcep.enroll_institution() ran';
 
 CREATE TABLE dcep.institution_secret (
     code          smallint PRIMARY KEY,
     number_secret bytea NOT NULL CHECK (pg_catalog.octet_length(number_secret) = 32)
 );
 COMMENT ON TABLE dcep.institution_secret IS 'Keys of the permutation that allots wallet numbers; nobody but the extension reads them';
+COMMENT ON COLUMN dcep.institution_secret.code IS 'Whose wallets are numbered with it';
+COMMENT ON COLUMN dcep.institution_secret.number_secret IS '32 random bytes';
 
 CREATE TABLE dcep.institution_role (
     role        name PRIMARY KEY,
     institution smallint NOT NULL
 );
 COMMENT ON TABLE dcep.institution_role IS 'Which database role acts for which institution; kept by name, so that a dump can be restored elsewhere';
+COMMENT ON COLUMN dcep.institution_role.role IS 'Name of a role of this cluster';
+COMMENT ON COLUMN dcep.institution_role.institution IS 'Institution that the role acts for; one alone';
 
 CREATE TABLE dcep.signing_key (
     institution       smallint NOT NULL,
@@ -69,6 +78,11 @@ COMMENT ON TABLE dcep.signing_key IS 'Public keys. An institution signs with its
 COMMENT ON COLUMN dcep.signing_key.public_key IS 'Ed25519: 32 bytes; SM2 and P-256: the uncompressed point, 65 bytes';
 COMMENT ON COLUMN dcep.signing_key.valid_until IS 'Signatures made at or after this time are refused (LG103)';
 COMMENT ON COLUMN dcep.signing_key.revoked_at IS 'Signatures made at or after this time are refused (LG103), earlier ones stand';
+COMMENT ON COLUMN dcep.signing_key.institution IS 'Who signs with it';
+COMMENT ON COLUMN dcep.signing_key.number IS 'Counts the keys of the institution, from 1 on; coins name it';
+COMMENT ON COLUMN dcep.signing_key.suite IS 'ed25519, sm2 or p256';
+COMMENT ON COLUMN dcep.signing_key.valid_from IS 'Signatures made before this time are refused (LG103)';
+COMMENT ON COLUMN dcep.signing_key.revocation_reason IS 'What dcep.revoke_key() was told; several revocations add up';
 
 CREATE TABLE dcep.wallet_class (
     class       smallint NOT NULL CHECK (class >= 0),
@@ -87,6 +101,9 @@ COMMENT ON COLUMN dcep.wallet_class.max_balance IS 'What a wallet may hold after
 COMMENT ON COLUMN dcep.wallet_class.max_payment IS 'One payment, minor units';
 COMMENT ON COLUMN dcep.wallet_class.max_day IS 'Sum of the payments of a day, minor units';
 COMMENT ON COLUMN dcep.wallet_class.max_year IS 'Sum of the payments of a calendar year, minor units';
+COMMENT ON COLUMN dcep.wallet_class.class IS '0 for institutions, else as opening requests name it';
+COMMENT ON COLUMN dcep.wallet_class.valid_from IS 'First day on which these limits hold, until the day of the next row of the class';
+COMMENT ON COLUMN dcep.wallet_class.name IS 'For people';
 
 -- --- wallets -----------------------------------------------------------------
 
@@ -109,6 +126,14 @@ CREATE TABLE dcep.wallet (
 );
 COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
 COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze()';
+COMMENT ON COLUMN dcep.wallet.id IS 'The wallet number';
+COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first four digits of its number';
+COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
+COMMENT ON COLUMN dcep.wallet.status IS 'open, or closed for good';
+COMMENT ON COLUMN dcep.wallet.form IS 'software, hardware, or vault of an institution';
+COMMENT ON COLUMN dcep.wallet.parent IS 'For sub-wallets, which nothing makes yet: the wallet that it belongs to';
+COMMENT ON COLUMN dcep.wallet.opened_at IS 'When it was opened';
+COMMENT ON COLUMN dcep.wallet.closed_at IS 'When it was closed; NULL while it is open';
 
 CREATE TABLE dcep.wallet_chain (
     wallet     dcep.wallet_id PRIMARY KEY,
@@ -122,6 +147,7 @@ CREATE TABLE dcep.wallet_chain (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dcep.wallet_chain IS 'Per wallet the end of its hash chain and what it spent. The one row that a payment updates, and the lock that a payer holds. No index but the primary key, so that updates stay on their page';
 COMMENT ON COLUMN dcep.wallet_chain.seq IS 'Number of transfers that this wallet has paid';
+COMMENT ON COLUMN dcep.wallet_chain.wallet IS 'Whose chain it is';
 COMMENT ON COLUMN dcep.wallet_chain.head IS 'Hash of the last of them; zero before the first';
 COMMENT ON COLUMN dcep.wallet_chain.day IS 'Day of the last payment, ledger''s time zone; day_spent, day_count and year_spent are of that day and its year';
 COMMENT ON COLUMN dcep.wallet_chain.day_spent IS 'Minor units paid on that day, as far as limits count them';
@@ -140,6 +166,14 @@ CREATE TABLE dcep.wallet_event (
 );
 CREATE INDEX wallet_event_wallet ON dcep.wallet_event (wallet);
 COMMENT ON TABLE dcep.wallet_event IS 'What was done to wallets, by whom and why. Append-only';
+COMMENT ON COLUMN dcep.wallet_event.id IS 'Order of events';
+COMMENT ON COLUMN dcep.wallet_event.wallet IS 'What wallet it was done to';
+COMMENT ON COLUMN dcep.wallet_event.event IS 'open, freeze, unfreeze or close';
+COMMENT ON COLUMN dcep.wallet_event.direction IS 'Of freeze and unfreeze: debit, credit or both';
+COMMENT ON COLUMN dcep.wallet_event.reason IS 'Of freeze and unfreeze: case number or legal basis';
+COMMENT ON COLUMN dcep.wallet_event.class IS 'Class of the wallet at that time';
+COMMENT ON COLUMN dcep.wallet_event.by_role IS 'Role that had logged in';
+COMMENT ON COLUMN dcep.wallet_event.at IS 'When';
 
 -- --- money -------------------------------------------------------------------
 
@@ -172,6 +206,9 @@ CREATE UNIQUE INDEX transfer_payer_key ON dcep.transfer (payer, key) WHERE key I
 CREATE INDEX transfer_payee ON dcep.transfer (payee);
 COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo) is the payment; everything else is computed and may not be given';
 COMMENT ON COLUMN dcep.transfer.id IS 'Its coins are 2 x id (the payee''s) and 2 x id + 1 (the change)';
+COMMENT ON COLUMN dcep.transfer.payer IS 'Wallet that paid, and whose chain the row is part of';
+COMMENT ON COLUMN dcep.transfer.payee IS 'Wallet that was paid';
+COMMENT ON COLUMN dcep.transfer.kind IS 'What it is; transfer unless said otherwise';
 COMMENT ON COLUMN dcep.transfer.amount IS 'What the payee receives, minor units, > 0';
 COMMENT ON COLUMN dcep.transfer.change IS 'What came back to the payer as change, minor units; 0 where the coins fitted';
 COMMENT ON COLUMN dcep.transfer.created_at IS 'When it was executed, under the payer''s lock';
@@ -199,6 +236,9 @@ CREATE TABLE dcep.signed_batch (
 ALTER TABLE dcep.signed_batch ALTER COLUMN leaves SET STORAGE PLAIN;
 COMMENT ON TABLE dcep.signed_batch IS 'One signature over up to 32 transfers of a statement. Append-only';
 COMMENT ON COLUMN dcep.signed_batch.id IS 'Id of its first transfer';
+COMMENT ON COLUMN dcep.signed_batch.issuer IS 'Institution that signed';
+COMMENT ON COLUMN dcep.signed_batch.suite IS 'As of its transfers';
+COMMENT ON COLUMN dcep.signed_batch.key_number IS 'Number of the issuer''s key that signed';
 COMMENT ON COLUMN dcep.signed_batch.leaves IS 'The hashes of its transfers, 32 bytes each';
 COMMENT ON COLUMN dcep.signed_batch.signature IS 'Over the root of the tree of the leaves, 64 bytes';
 
@@ -209,6 +249,8 @@ CREATE TABLE dcep.coin (
     PRIMARY KEY (owner, amount, id)
 );
 COMMENT ON TABLE dcep.coin IS 'Live coins only. What was consumed lives on in the journal. Ordered by amount, so that a payment finds the coins that fit';
+COMMENT ON COLUMN dcep.coin.owner IS 'Wallet that may spend it';
+COMMENT ON COLUMN dcep.coin.amount IS 'What it is worth, minor units';
 COMMENT ON COLUMN dcep.coin.id IS '2 x transfer id for a payee''s coin, 2 x transfer id + 1 for change';
 
 -- --- reserves ----------------------------------------------------------------
@@ -220,6 +262,9 @@ CREATE TABLE dcep.reserve_account (
                 CHECK (pg_catalog.octet_length(head) = 32)
 );
 COMMENT ON TABLE dcep.reserve_account IS 'Per operator the end of its chain of reserve entries, and the lock under which it grows';
+COMMENT ON COLUMN dcep.reserve_account.institution IS 'The operator';
+COMMENT ON COLUMN dcep.reserve_account.seq IS 'Number of its entries';
+COMMENT ON COLUMN dcep.reserve_account.head IS 'Hash of the last of them; zero before the first';
 
 CREATE TABLE dcep.reserve_entry (
     institution smallint NOT NULL,
@@ -239,10 +284,19 @@ CREATE TABLE dcep.reserve_entry (
 );
 CREATE UNIQUE INDEX reserve_entry_transfer ON dcep.reserve_entry (transfer) WHERE transfer IS NOT NULL;
 COMMENT ON TABLE dcep.reserve_entry IS 'Movements of the operators'' reserve accounts at the central bank. Append-only, hash-chained per operator, signed by the central bank';
+COMMENT ON COLUMN dcep.reserve_entry.institution IS 'The operator whose reserve moved';
+COMMENT ON COLUMN dcep.reserve_entry.seq IS 'Position in the operator''s chain, from 1 on without gaps';
 COMMENT ON COLUMN dcep.reserve_entry.amount IS 'Minor units: positive into the reserve (deposit, redemption), negative out of it (withdrawal, issuance)';
 COMMENT ON COLUMN dcep.reserve_entry.balance IS 'Reserve after this entry, minor units';
 COMMENT ON COLUMN dcep.reserve_entry.transfer IS 'The issue or redeem transfer that this entry is the other side of; NULL for deposits and withdrawals';
+COMMENT ON COLUMN dcep.reserve_entry.created_at IS 'When it was entered, under the account''s lock';
+COMMENT ON COLUMN dcep.reserve_entry.issuer IS 'Institution that signed: the central bank';
+COMMENT ON COLUMN dcep.reserve_entry.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
+COMMENT ON COLUMN dcep.reserve_entry.key_number IS 'Number of the central bank''s key that signed';
+COMMENT ON COLUMN dcep.reserve_entry.prev_hash IS 'Hash of the operator''s entry before this one; zero for the first';
 COMMENT ON COLUMN dcep.reserve_entry.hash IS 'reserve_hash of docs/format.md';
+COMMENT ON COLUMN dcep.reserve_entry.signature IS 'Over the hash, 64 bytes';
+COMMENT ON COLUMN dcep.reserve_entry.reference IS 'What the deposit or withdrawal was given; the key of an issue or redemption';
 
 -- --- what pg_dump carries ----------------------------------------------------
 

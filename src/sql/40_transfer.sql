@@ -94,7 +94,7 @@ CREATE FUNCTION dcep.submit(instructions dcep.instruction[])
     RETURNS TABLE (line integer, transfer bigint, receipt dcep.receipt, sqlstate text, message text, detail text, hint text)
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_submit';
 COMMENT ON FUNCTION dcep.submit(dcep.instruction[]) IS
-'Plays a payment file: executes the lines in order and returns one row a line, with the receipt, or with the SQLSTATE and message of its refusal. All in one transaction; a refused line changes nothing and sinks no other';
+'Plays a payment file: executes the lines in order and returns one row a line, with the receipt, or with the SQLSTATE and message of its refusal. All in one transaction; a refused line changes nothing and sinks no other. Errors, of the whole: 22004, 55000';
 
 CREATE FUNCTION dcep.balance(wallet dcep.wallet_id) RETURNS bigint
     LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'dcep_balance';

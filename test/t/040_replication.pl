@@ -1,0 +1,121 @@
+
+# Replicated rows have been paid already: a subscriber copies them to the byte and pays nothing
+# itself, and its guards hold.  A hot standby answers, verifies and audits.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use DcepLedger;
+
+my $db = 'postgres';
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 'logical');
+$primary->append_conf('postgresql.conf', "fsync = off\njit = off");
+$primary->start;
+DcepLedger::create($primary, $db);
+
+# --- logical ------------------------------------------------------------------------------
+
+my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
+$subscriber->init;
+$subscriber->append_conf('postgresql.conf', "fsync = off\njit = off");
+$subscriber->start;
+$subscriber->safe_psql($db, 'CREATE EXTENSION dcep CASCADE');
+$subscriber->safe_psql($db, DcepLedger::names());
+$subscriber->safe_psql($db, 'INSERT INTO numbered VALUES ' . join(', ',
+	map { "($$_[0], '$$_[1]')" } map { [ split /\|/ ] } split /\n/, $primary->safe_psql($db, 'SELECT * FROM numbered')));
+
+$primary->safe_psql($db, 'CREATE PUBLICATION ledger FOR TABLES IN SCHEMA dcep');
+my $connection = $primary->connstr . " dbname=$db";
+$subscriber->safe_psql($db, "CREATE SUBSCRIPTION ledger CONNECTION '$connection' PUBLICATION ledger");
+$subscriber->wait_for_subscription_sync($primary, 'ledger');
+compare('the first copy');
+
+for (1 .. 3)
+{
+	$primary->safe_psql($db, <<'SQL');
+SELECT dcep.transfer(w(3), w(1), 7), dcep.transfer(w(1), w(3), 8);
+INSERT INTO dcep.transfer (payer, payee, amount) SELECT w(n), w(n + 1), n FROM generate_series(7, 19) AS n;
+SELECT count(*) FROM dcep.submit(ARRAY[(w(1), w(4), 5, NULL, NULL), (w(1), w(4), -1, NULL, NULL)]::dcep.instruction[]);
+SELECT dcep.deposit_reserve(2, 100), dcep.issue(2, 50), dcep.redeem(2, 20);
+SELECT dcep.freeze(w(8), 'both', 'case 3'), dcep.open_wallet(3, '{"class": 2}');
+BEGIN; SELECT dcep.transfer(w(3), w(1), 99); ROLLBACK;
+SQL
+}
+$primary->wait_for_catchup('ledger');
+compare('live payments');
+
+# What a subscriber has not paid it cannot undo either.
+for my $sql (
+	'UPDATE dcep.transfer SET amount = amount', 'DELETE FROM dcep.transfer', 'TRUNCATE dcep.transfer',
+	'DELETE FROM dcep.coin', 'UPDATE dcep.wallet_chain SET seq = 0', 'DELETE FROM dcep.reserve_entry',
+	'SET session_replication_role = replica; DELETE FROM dcep.transfer',
+	'SET session_replication_role = replica; TRUNCATE dcep.transfer CASCADE')
+{
+	my ($status, $out, $err) = $subscriber->psql($db, "\\set VERBOSITY verbose\n$sql");
+	like($err, qr/ERROR:  LG401/, "the subscriber refuses: $sql");
+}
+# Its keys are elsewhere, so it cannot pay by mistake.
+my ($status, $out, $err) = $subscriber->psql($db, "\\set VERBOSITY verbose\nSELECT dcep.transfer(w(3), w(1), 1)");
+like($err, qr/ERROR:  55000: private key .* cannot be used/, 'the subscriber pays nothing');
+is($subscriber->safe_psql($db, 'SELECT count(*) FROM dcep.coins(w(3)) AS c WHERE NOT dcep.verify(c)'), 0, 'its coins verify');
+$subscriber->safe_psql($db, 'DROP SUBSCRIPTION ledger');
+$subscriber->stop;
+
+# --- streaming ------------------------------------------------------------------------------
+
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+$primary->safe_psql($db, 'SELECT dcep.transfer(w(3), w(1), 11)');
+$primary->wait_for_replay_catchup($standby) if $primary->can('wait_for_replay_catchup');
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write')) unless $primary->can('wait_for_replay_catchup');
+for my $sql (
+	'SELECT dcep.balance(w(3)), dcep.available(w(5))',
+	'SELECT sum(dcep.amount(c)) FROM dcep.coins(w(3)) AS c WHERE dcep.verify(c)',
+	"SELECT string_agg(dcep.coin_state(c), ',') FROM dcep.coins(w(5)) AS c",
+	'SELECT * FROM dcep.supply ORDER BY 1')
+{
+	my $answer = $standby->safe_psql($db, $sql);
+	isnt($answer, '', "the standby answers: $sql");
+	is($answer, $primary->safe_psql($db, $sql), 'as the primary does');
+}
+is($standby->safe_psql($db, 'SELECT * FROM dcep.verify_chain()'), '', 'the standby verifies the chains');
+is($standby->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'the standby audits');
+is($standby->safe_psql($db, 'SET SESSION AUTHORIZATION regress_bank2; SELECT count(*) FROM dcep.coin WHERE dcep.institution(owner) <> 2'),
+	0, 'row-level security holds there');
+for my $sql ('SELECT dcep.transfer(w(3), w(1), 1)', "SELECT dcep.freeze(w(3), 'both', 'case')", "SELECT dcep.generate_key(2, 'p256')")
+{
+	($status, $out, $err) = $standby->psql($db, "\\set VERBOSITY verbose\n$sql");
+	like($err, qr/ERROR:  25006/, "the standby writes nothing: $sql");
+}
+
+# The base backup brought the keys along: a promoted standby pays.
+$standby->promote;
+is($standby->safe_psql($db, 'SELECT amount FROM dcep.transfer(w(3), w(1), 12)'), 12, 'after promotion it pays');
+is($standby->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'and is sound');
+
+$standby->stop;
+$primary->stop;
+done_testing();
+
+# Sequences are not replicated.
+sub compare
+{
+	my ($what) = @_;
+	my ($here, $there) = map { DcepLedger::contents($_, $db) } ($primary, $subscriber);
+	for my $name (grep { /^table/ } sort keys %$here)
+	{
+		ok($there->{$name} eq $here->{$name}, "$what: $name is the same byte for byte");
+	}
+	is($subscriber->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', "$what: the audit of the copy finds nothing");
+	return;
+}
