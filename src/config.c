@@ -43,15 +43,15 @@ static void read_binding(DcepConfig *config, DcepTable *table);
 /* The tables that the copy is made from. */
 static struct
 {
-	DcepRelation table;
 	RowReader read_row;
+	DcepRelation table;
 	Oid relid; /* as it was at the last reading */
 } sources[] = {
-	{DCEP_LEDGER, read_ledger, InvalidOid},
-	{DCEP_INSTITUTION, read_institution, InvalidOid},
-	{DCEP_SIGNING_KEY, read_signing_key, InvalidOid},
-	{DCEP_WALLET_CLASS, read_class, InvalidOid},
-	{DCEP_INSTITUTION_ROLE, read_binding, InvalidOid},
+	{read_ledger, DCEP_LEDGER, InvalidOid},
+	{read_institution, DCEP_INSTITUTION, InvalidOid},
+	{read_signing_key, DCEP_SIGNING_KEY, InvalidOid},
+	{read_class, DCEP_WALLET_CLASS, InvalidOid},
+	{read_binding, DCEP_INSTITUTION_ROLE, InvalidOid},
 };
 
 static DcepConfig *current = NULL;

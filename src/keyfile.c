@@ -225,6 +225,7 @@ dcep_generate_key(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("institution and suite must not be null")));
+	PreventCommandIfReadOnly("dcep.generate_key()");
 	code = PG_GETARG_INT32(0);
 	suite = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	check_key_request(dcep_config_required(), code, suite);

@@ -7,6 +7,7 @@
 #include "common/int.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
@@ -252,6 +253,7 @@ move_by_hand(FunctionCallInfo fcinfo, int sign)
 	DcepText reference = PG_ARGISNULL(2) ? (DcepText){NULL, 0} : dcep_text(PG_GETARG_DATUM(2), false);
 	DcepRefusal refusal;
 
+	PreventCommandIfReadOnly(sign > 0 ? "dcep.deposit_reserve()" : "dcep.withdraw_reserve()");
 	if (!dcep_access_acts_for(DCEP_CENTRAL_BANK))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to move reserves"),
 						errdetail("Reserves are moved by roles that are bound to the central bank.")));

@@ -42,10 +42,10 @@ for (1 .. 3)
 {
 	$primary->safe_psql($db, <<'SQL');
 SELECT dcep.transfer(w(3), w(1), 7), dcep.transfer(w(1), w(3), 8);
-INSERT INTO dcep.transfer (payer, payee, amount) SELECT w(n), w(n + 1), n FROM generate_series(7, 19) AS n;
+INSERT INTO dcep.transfer (payer, payee, amount) SELECT w(n), w(n + 1), n FROM generate_series(7, 18) AS n;
 SELECT count(*) FROM dcep.submit(ARRAY[(w(1), w(4), 5, NULL, NULL), (w(1), w(4), -1, NULL, NULL)]::dcep.instruction[]);
 SELECT dcep.deposit_reserve(2, 100), dcep.issue(2, 50), dcep.redeem(2, 20);
-SELECT dcep.freeze(w(8), 'both', 'case 3'), dcep.open_wallet(3, '{"class": 2}');
+SELECT dcep.freeze(w(20), 'both', 'case 3'), dcep.open_wallet(3, '{"class": 2}');
 BEGIN; SELECT dcep.transfer(w(3), w(1), 99); ROLLBACK;
 SQL
 }
@@ -74,6 +74,8 @@ $subscriber->stop;
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+# The copy that the test's driver makes does not keep modes; pg_basebackup does.
+chmod 0600, glob $standby->data_dir . '/dcep_keys/*.pem';
 $standby->start;
 $primary->safe_psql($db, 'SELECT dcep.transfer(w(3), w(1), 11)');
 $primary->wait_for_replay_catchup($standby) if $primary->can('wait_for_replay_catchup');
@@ -104,6 +106,13 @@ is($standby->safe_psql($db, 'SELECT amount FROM dcep.transfer(w(3), w(1), 12)'),
 is($standby->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'and is sound');
 
 $standby->stop;
+
+# Neither do transactions that said they would not.
+for my $call ('transfer(w(3), w(1), 1)', "generate_key(2, 'p256')", 'deposit_reserve(2, 1)', 'withdraw_reserve(2, 1)', 'issue(2, 1)')
+{
+	($status, $out, $err) = $primary->psql($db, "\\set VERBOSITY verbose\nBEGIN READ ONLY; SELECT dcep.$call");
+	like($err, qr/ERROR:  25006/, "a read-only transaction refuses dcep.$call");
+}
 $primary->stop;
 done_testing();
 
