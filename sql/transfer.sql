@@ -356,6 +356,10 @@ BEGIN
         WHEN 'signature' THEN NEW.signature := set_byte(NEW.signature, 0, get_byte(NEW.signature, 0) # 1);
         WHEN 'key_number' THEN NEW.key_number := 2;
         WHEN 'id' THEN NEW.id := NEW.id + 1000000;
+        WHEN 'third' THEN IF NEW.amount = 3 THEN RETURN NULL; END IF;
+        WHEN 'batch' THEN NEW.batch := NEW.batch + 1;
+        WHEN 'batch_index' THEN NEW.batch_index := NEW.batch_index + 1;
+        WHEN 'alone' THEN NEW.signature := repeat('x', 64)::bytea; NEW.batch := NULL; NEW.batch_index := NULL;
     END CASE;
     RETURN NEW;
 END
@@ -375,6 +379,19 @@ $$;
 SELECT what, t.meddle_with(what, 'zzz') FROM unnest('{drop,amount,payee,memo,key,created_at,inputs,change,signature,key_number,id}'::text[]) AS what;
 SELECT * FROM t.purse('meddled');
 SELECT seq FROM dcep.wallet_chain WHERE wallet = t.w('meddled');
+-- So does a row of a bulk that does not, or is not in its signed batch as it was.
+CREATE FUNCTION t.meddle_bulk(what text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    EXECUTE format('CREATE TRIGGER zzz BEFORE INSERT ON dcep.transfer FOR EACH ROW EXECUTE FUNCTION t.meddle(%L)', what);
+    answer := t.try($q$INSERT INTO dcep.transfer (payer, payee, amount) SELECT t.w('meddled'), t.w('y'), n FROM generate_series(1, 5) AS n$q$);
+    DROP TRIGGER zzz ON dcep.transfer;
+    RETURN answer;
+END
+$$;
+SELECT what, t.meddle_bulk(what) FROM unnest('{drop,third,amount,batch,batch_index,alone,signature}'::text[]) AS what;
+SELECT * FROM t.purse('meddled');
 -- Before it, a trigger gives another order, and that is what is executed.
 SELECT what, t.meddle_with(what, 'aaa') FROM unnest('{amount,memo}'::text[]) AS what;
 SELECT transfer, payee, amount, key, memo FROM t.journal WHERE payer = 'meddled' ORDER BY id;

@@ -81,7 +81,7 @@ for my $client (@clients)
 	my ($errors, $run) = @$client;
 	$run->finish;
 	is($run->result(0), 0, 'a client came to its end') or diag($$errors);
-	$refusals{"$1"}++ for $$errors =~ /(?:ERROR|FATAL|PANIC):  (.*)/g;
+	$refusals{$_}++ for $$errors =~ /(?:ERROR|FATAL|PANIC):  (.*)/g;
 }
 my %codes;
 $codes{ substr $_, 0, 5 } += $refusals{$_} for keys %refusals;
