@@ -1,0 +1,29 @@
+-- The plainest competitor: accounts with balances, two updates and two entries
+-- a payment.  None of dcep's guarantees: no coins, no chain, no signatures, no
+-- limits, no row-level security.
+\set ON_ERROR_STOP on
+CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL CHECK (balance >= 0)) WITH (fillfactor = 50);
+CREATE TABLE entry (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account bigint NOT NULL,
+    other   bigint NOT NULL,
+    amount  bigint NOT NULL,
+    at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON entry (account);
+INSERT INTO account SELECT n, 1000000 FROM generate_series(0, :wallets - 1) AS n;
+
+-- Accounts are locked in the order of their ids, so that payments do not deadlock.
+CREATE FUNCTION pay(payer bigint, payee bigint, amount bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF payer < payee THEN
+        UPDATE account SET balance = balance - amount WHERE id = payer;
+        UPDATE account SET balance = balance + amount WHERE id = payee;
+    ELSE
+        UPDATE account SET balance = balance + amount WHERE id = payee;
+        UPDATE account SET balance = balance - amount WHERE id = payer;
+    END IF;
+    INSERT INTO entry (account, other, amount) VALUES (payer, payee, -amount), (payee, payer, amount);
+END
+$$;
+VACUUM ANALYZE;
