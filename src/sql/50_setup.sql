@@ -250,18 +250,7 @@ COMMENT ON FUNCTION dcep.revoke_institution(name) IS
 'Ends what dcep.grant_institution() began. By a superuser. Errors: 22004, 42704';
 
 CREATE FUNCTION dcep.vault(code integer) RETURNS dcep.wallet_id
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found_institution dcep.institution := dcep.require_institution(code);
-BEGIN
-    IF found_institution.vault IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('institution %s has no vault', lpad(code::text, 4, '0')),
-            DETAIL = 'It is a supervisor.';
-    END IF;
-    RETURN found_institution.vault;
-END
-$$;
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_vault';
 COMMENT ON FUNCTION dcep.vault(integer) IS
 'An institution''s own wallet: the central bank''s issuance vault, or an operator''s vault. Errors: 22004, 22023';
 

@@ -28,7 +28,7 @@ my $tables = DcepLedger::contents($node, 'source');
 cmp_ok($tables->{'table transfer'} =~ tr/\n//, '>', 100, 'there is something to compare');
 cmp_ok(scalar(keys %$tables), '>=', 14, 'of all tables and sequences');
 
-# --- whole databases: dumped by several processes too, restored in order ----------------------------------------------------------------
+# --- whole databases: dumped and restored by several processes too ----------------------------------------------------------------
 
 my %dump = (
 	plain => ["$dir/plain.sql", ['--format=plain']],
@@ -43,7 +43,7 @@ for my $format (sort keys %dump)
 	my @restore =
 	  $format eq 'plain'
 	  ? ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $file)
-	  : ('pg_restore', '--exit-on-error', ($format eq 'custom' ? '--single-transaction' : ()), $file);
+	  : ('pg_restore', '--exit-on-error', ($format eq 'custom' ? '--single-transaction' : '--jobs=2'), $file);
 	$node->command_ok([ @restore, '--dbname', $node->connstr($format) ], "$format: restored");
 	check_restored($format);
 }
