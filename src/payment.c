@@ -97,10 +97,11 @@ lock_parties(Payment *payment, Snapshot snapshot)
 	DcepPurse *payee = payment->payee;
 	bool both = payee != payer && is_capped(payment, payee);
 
-	if (both && payee->party.wallet < payer->party.wallet && !dcep_purse_lock(payment->statement, payee, snapshot))
+	if (both && payee->party.wallet < payer->party.wallet &&
+		!dcep_purse_lock(&payment->statement->purses, payee, snapshot))
 		return false;
-	return dcep_purse_lock(payment->statement, payer, snapshot) &&
-		   (!both || dcep_purse_lock(payment->statement, payee, snapshot));
+	return dcep_purse_lock(&payment->statement->purses, payer, snapshot) &&
+		   (!both || dcep_purse_lock(&payment->statement->purses, payee, snapshot));
 }
 
 /* The parties cannot be locked: one of them does not exist, or has lost its chain. */
@@ -110,7 +111,7 @@ refuse_parties(Payment *payment, Snapshot snapshot)
 	const DcepParty *payer = &payment->payer->party;
 	const DcepParty *payee = &payment->payee->party;
 
-	dcep_purse_read(payment->statement, payment->payer, snapshot);
+	dcep_purse_read(&payment->statement->purses, payment->payer, snapshot);
 	if (payer->exists && payee->exists)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
 						errdetail("A party of the payment has no row in dcep.wallet_chain."),
@@ -123,23 +124,23 @@ static bool
 meet_parties(Payment *payment)
 {
 	DcepStatement *statement = payment->statement;
-	Snapshot before = dcep_statement_snapshot(statement);
+	Snapshot before = dcep_purses_snapshot(&statement->purses);
 	bool met;
 	bool fresh;
 
-	payment->payee = dcep_statement_purse(statement, payment->instruction->order.payee);
-	payment->payer = dcep_statement_purse(statement, payment->instruction->order.payer);
+	payment->payee = dcep_purse_of(&statement->purses, payment->instruction->order.payee);
+	payment->payer = dcep_purse_of(&statement->purses, payment->instruction->order.payer);
 	if (!payment->payee->known)
-		dcep_purse_read(statement, payment->payee, before);
+		dcep_purse_read(&statement->purses, payment->payee, before);
 	fresh = !payment->payer->locked;
 	met = (payment->payee->party.exists && lock_parties(payment, before)) || refuse_parties(payment, before);
 	UnregisterSnapshot(before);
 	if (!met)
 		return false;
 	/* Others may have paid while we waited for the lock. */
-	payment->snapshot = dcep_statement_snapshot(statement);
+	payment->snapshot = dcep_purses_snapshot(&statement->purses);
 	if (fresh || !payment->payer->known)
-		dcep_purse_read(statement, payment->payer, payment->snapshot);
+		dcep_purse_read(&statement->purses, payment->payer, payment->snapshot);
 	payment->now = GetCurrentTimestamp();
 	payment->day = Max(dcep_config_day(payment->config, payment->now), payment->payer->usage.day);
 	return true;
@@ -198,7 +199,8 @@ check_cap(Payment *payment)
 	if (payment->burns || limits->max_balance == DCEP_NO_LIMIT)
 		return true;
 	return dcep_rules_cap(&payment->instruction->order, limits,
-						  dcep_purse_balance(payment->statement, payment->payee, payment->snapshot), payment->refusal);
+						  dcep_purse_balance(&payment->statement->purses, payment->payee, payment->snapshot),
+						  payment->refusal);
 }
 
 /* All rules up to the coins. */
@@ -298,9 +300,10 @@ settle_payment(Payment *payment)
 	Assert(payment->mints || payment->spend.total == context->amount + payment->transfer->change);
 	dcep_spend_consume(payment->statement, payer, &payment->spend);
 	if (!payment->burns)
-		dcep_purse_mint(payment->statement, payee, 2 * context->id + DCEP_COIN_PAYEE, context->amount);
+		dcep_purse_mint(&payment->statement->purses, payee, 2 * context->id + DCEP_COIN_PAYEE, context->amount);
 	if (payment->transfer->change > 0)
-		dcep_purse_mint(payment->statement, payer, 2 * context->id + DCEP_COIN_CHANGE, payment->transfer->change);
+		dcep_purse_mint(&payment->statement->purses, payer, 2 * context->id + DCEP_COIN_CHANGE,
+						payment->transfer->change);
 	if (!payment->mints)
 		payer->balance -= context->amount;
 	if (!payment->burns)

@@ -124,7 +124,7 @@ bool
 dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, Snapshot snapshot,
 				  DcepSpend *spend, DcepRefusal *refusal)
 {
-	DcepTable *table = statement->coin;
+	DcepTable *table = statement->purses.coin;
 	int64 owner = purse->party.wallet;
 
 	memset(spend, 0, sizeof(DcepSpend));
@@ -159,7 +159,7 @@ dcep_spend_consume(DcepStatement *statement, DcepPurse *purse, DcepSpend *spend)
 	purse->minted_count -= spend->minted_count;
 	for (int i = 0; i < spend->stored_count; i++)
 	{
-		dcep_table_delete(statement->coin, &spend->stored[i].tid);
-		statement->wrote = true;
+		dcep_table_delete(statement->purses.coin, &spend->stored[i].tid);
+		statement->purses.wrote = true;
 	}
 }

@@ -11,59 +11,12 @@
 
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "errcodes.h"
 
-/* Purses that are kept before they are written, so that a bulk of any size fits into memory. */
-#define PURSES_MAX 20000
-#define MINTED_MAX 200000
-
-typedef struct PurseEntry
-{
-	int64 wallet;
-	DcepPurse *purse;
-	char status;
-} PurseEntry;
-
-#define SH_PREFIX purses
-#define SH_ELEMENT_TYPE PurseEntry
-#define SH_KEY_TYPE int64
-#define SH_KEY wallet
-#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) *UINT64CONST(0x9E3779B97F4A7C15) >> 32))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/* Columns of dcep.wallet and dcep.wallet_chain that are read here. */
-enum
-{
-	WALLET_ID = 1,
-	WALLET_INSTITUTION,
-	WALLET_CLASS,
-	WALLET_FLAGS,
-	WALLET_STATUS
-};
-
-enum
-{
-	CHAIN_WALLET = 1,
-	CHAIN_SEQ,
-	CHAIN_DAY_SPENT,
-	CHAIN_YEAR_SPENT,
-	CHAIN_DAY,
-	CHAIN_DAY_COUNT,
-	CHAIN_HEAD,
-	CHAIN_COLUMNS = CHAIN_HEAD
-};
-
 static DcepStatement *current = NULL;
-static int64 minted_total = 0; /* unwritten coins of the current statement */
 
 DcepStatement *
 dcep_statement_current(void)
@@ -122,12 +75,9 @@ open_tables(DcepStatement *statement)
 {
 	MemoryContext caller = MemoryContextSwitchTo(statement->context);
 
-	statement->purse_context = AllocSetContextCreate(statement->context, "dcep purses", ALLOCSET_DEFAULT_SIZES);
-	statement->purses = purses_create(statement->purse_context, 4, NULL);
 	statement->estate = CreateExecutorState();
-	statement->wallet = dcep_table_open(DCEP_WALLET, NULL);
-	statement->chain = dcep_table_open(DCEP_WALLET_CHAIN, statement->estate);
-	statement->coin = dcep_table_open(DCEP_COIN, statement->estate);
+	dcep_purses_open(&statement->purses, statement->context, statement->estate);
+	statement->purses.wrote = statement->outer != NULL; /* the outer one's purses must be seen */
 	dcep_journal_open(&statement->journal, false);
 	MemoryContextSwitchTo(caller);
 }
@@ -160,9 +110,7 @@ close_statement(DcepStatement *statement)
 		ResourceOwner caller = dcep_statement_enter(statement);
 
 		dcep_journal_close(&statement->journal);
-		dcep_table_close(statement->coin);
-		dcep_table_close(statement->chain);
-		dcep_table_close(statement->wallet);
+		dcep_purses_close(&statement->purses);
 		FreeExecutorState(statement->estate);
 		dcep_statement_leave(caller);
 	}
@@ -173,220 +121,7 @@ close_statement(DcepStatement *statement)
 	MemoryContextDelete(statement->context);
 }
 
-/* Snapshot for reading current facts; registered, the caller unregisters it. */
-Snapshot
-dcep_statement_snapshot(DcepStatement *statement)
-{
-	if (statement->wrote)
-	{
-		CommandCounterIncrement();
-		statement->wrote = false;
-	}
-	return RegisterSnapshot(GetTransactionSnapshot());
-}
-
-/* --- purses ------------------------------------------------------------------ */
-
-/* Finds a wallet's row and its state in one of the two tables. */
-static bool
-find_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 wallet)
-{
-	ScanKeyData key;
-
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	return dcep_table_find(table, index, snapshot, &key, 1);
-}
-
-/* Refuses to go on with facts that this transaction's snapshot hides. */
-static void
-raise_stale(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					errmsg("could not serialize access due to concurrent update")));
-}
-
-/*
- * Reads a party from dcep.wallet. A row that changed after the snapshot is
- * read again with a newer one, or cannot be read at all where the isolation
- * level forbids that.
- */
-static void
-read_party(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
-{
-	DcepTable *table = statement->wallet;
-	DcepParty *party = &purse->party;
-	DcepRowState state = DCEP_ROW_STABLE;
-
-	party->exists = find_row(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
-	if (party->exists)
-	{
-		text *status = DatumGetTextPP(dcep_column(table, WALLET_STATUS));
-
-		party->class = DatumGetInt16(dcep_column(table, WALLET_CLASS));
-		party->flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
-		party->closed = VARSIZE_ANY_EXHDR(status) != 4 || memcmp(VARDATA_ANY(status), "open", 4) != 0;
-		state = dcep_row_state(table);
-	}
-	ExecClearTuple(table->slot);
-	party->changing = state == DCEP_ROW_CHANGING;
-	purse->known = true;
-	if (state == DCEP_ROW_CHANGED)
-	{
-		Snapshot newer;
-
-		if (IsolationUsesXactSnapshot())
-			raise_stale();
-		newer = dcep_statement_snapshot(statement);
-		read_party(statement, purse, newer);
-		UnregisterSnapshot(newer);
-	}
-}
-
-/* Reads a purse's party, or reads it anew. */
-void
-dcep_purse_read(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
-{
-	read_party(statement, purse, snapshot);
-}
-
-/* The purse of a wallet. */
-DcepPurse *
-dcep_statement_purse(DcepStatement *statement, int64 wallet)
-{
-	bool found;
-	PurseEntry *entry = purses_insert(statement->purses, wallet, &found);
-
-	if (!found)
-	{
-		entry->purse = MemoryContextAllocZero(statement->purse_context, sizeof(DcepPurse));
-		entry->purse->party.wallet = wallet;
-	}
-	return entry->purse;
-}
-
-/* Takes over the wallet_chain row in the slot. */
-static void
-load_chain(DcepTable *table, DcepPurse *purse)
-{
-	bytea *head = DatumGetByteaPP(dcep_column(table, CHAIN_HEAD));
-
-	if (VARSIZE_ANY_EXHDR(head) != DCEP_HASH_LEN)
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
-						errdetail("The head of wallet " INT64_FORMAT " is damaged.", purse->party.wallet)));
-	purse->chain_tid = table->slot->tts_tid;
-	purse->seq = DatumGetInt64(dcep_column(table, CHAIN_SEQ));
-	purse->usage.day_spent = DatumGetInt64(dcep_column(table, CHAIN_DAY_SPENT));
-	purse->usage.year_spent = DatumGetInt64(dcep_column(table, CHAIN_YEAR_SPENT));
-	purse->usage.day = DatumGetDateADT(dcep_column(table, CHAIN_DAY));
-	purse->usage.day_count = DatumGetInt32(dcep_column(table, CHAIN_DAY_COUNT));
-	memcpy(purse->head, VARDATA_ANY(head), DCEP_HASH_LEN);
-	purse->locked = true;
-}
-
-/* Locks a purse's chain; false where the wallet has none. */
-bool
-dcep_purse_lock(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
-{
-	DcepTable *table = statement->chain;
-
-	if (purse->locked)
-		return true;
-	if (!find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
-		return false;
-	dcep_row_lock(table);
-	load_chain(table, purse);
-	ExecClearTuple(table->slot);
-	purse->known = false; /* the wallet may have been restricted while we waited */
-	return true;
-}
-
-/*
- * Balance of a purse: live coins, and those that are not written yet.  A credit
- * changes no row of the payee's that would make its lock fail for an older
- * snapshot, so that where the transaction keeps one the newest is read instead.
- */
-int64
-dcep_purse_balance(DcepStatement *statement, DcepPurse *purse, Snapshot snapshot)
-{
-	DcepTable *table = statement->coin;
-	ScanKeyData key;
-	DcepScan scan;
-
-	Assert(purse->locked);
-	if (purse->balance_known)
-		return purse->balance;
-	purse->balance = 0;
-	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : snapshot);
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(purse->party.wallet));
-	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
-	while (dcep_scan_next(&scan, ForwardScanDirection))
-		purse->balance += DatumGetInt64(dcep_column(table, 2));
-	dcep_scan_end(&scan);
-	ExecClearTuple(table->slot);
-	UnregisterSnapshot(snapshot);
-	for (int i = 0; i < purse->minted_count; i++)
-		purse->balance += purse->minted[i].amount;
-	purse->balance_known = true;
-	return purse->balance;
-}
-
-/* Adds a coin that a payment minted. */
-void
-dcep_purse_mint(DcepStatement *statement, DcepPurse *purse, int64 id, int64 amount)
-{
-	if (purse->minted_count == purse->minted_room)
-	{
-		purse->minted_room = Max(4, purse->minted_room * 2);
-		purse->minted = purse->minted
-							? repalloc(purse->minted, purse->minted_room * sizeof(DcepMinted))
-							: MemoryContextAlloc(statement->purse_context, purse->minted_room * sizeof(DcepMinted));
-	}
-	purse->minted[purse->minted_count++] = (DcepMinted){id, amount};
-	minted_total++;
-}
-
-/* --- writing ----------------------------------------------------------------- */
-
-/* Writes a purse's end of chain. */
-static void
-write_chain(DcepStatement *statement, DcepPurse *purse)
-{
-	struct
-	{
-		int32 header;
-		uint8 bytes[DCEP_HASH_LEN];
-	} head;
-	Datum values[CHAIN_COLUMNS];
-	bool nulls[CHAIN_COLUMNS] = {false};
-
-	SET_VARSIZE(&head, VARHDRSZ + DCEP_HASH_LEN);
-	memcpy(head.bytes, purse->head, DCEP_HASH_LEN);
-	values[CHAIN_WALLET - 1] = Int64GetDatum(purse->party.wallet);
-	values[CHAIN_SEQ - 1] = Int64GetDatum(purse->seq);
-	values[CHAIN_DAY_SPENT - 1] = Int64GetDatum(purse->usage.day_spent);
-	values[CHAIN_YEAR_SPENT - 1] = Int64GetDatum(purse->usage.year_spent);
-	values[CHAIN_DAY - 1] = DateADTGetDatum(purse->usage.day);
-	values[CHAIN_DAY_COUNT - 1] = Int32GetDatum(purse->usage.day_count);
-	values[CHAIN_HEAD - 1] = PointerGetDatum(&head);
-	dcep_table_update(statement->chain, &purse->chain_tid, values, nulls);
-	purse->dirty = false;
-}
-
-/* Writes the coins that were minted for a purse and not consumed since. */
-static void
-write_minted(DcepStatement *statement, DcepPurse *purse)
-{
-	bool nulls[3] = {false};
-
-	for (int i = 0; i < purse->minted_count; i++)
-	{
-		Datum values[3] = {Int64GetDatum(purse->party.wallet), Int64GetDatum(purse->minted[i].amount),
-						   Int64GetDatum(purse->minted[i].id)};
-
-		dcep_table_insert(statement->coin, values, nulls);
-	}
-	purse->minted_count = 0;
-}
+/* --- signatures -------------------------------------------------------------- */
 
 /* Signs the batch that is being gathered and writes it. */
 static void
@@ -401,7 +136,7 @@ write_batch(DcepStatement *statement)
 	dcep_batch_insert(table, &statement->batch);
 	dcep_table_close(table);
 	statement->batch_key = NULL;
-	statement->wrote = true;
+	statement->purses.wrote = true;
 }
 
 /* Adds a transfer to the batch of its key. */
@@ -442,28 +177,15 @@ dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *t
 	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
 }
 
-/* Writes the batch and all purses, and forgets them. */
+/* Writes what the statement has gathered: the batch, and the purses. */
 static void
 write_all(DcepStatement *statement)
 {
-	purses_iterator iterator;
-	PurseEntry *entry;
-
 	write_batch(statement);
-	purses_start_iterate(statement->purses, &iterator);
-	while ((entry = purses_iterate(statement->purses, &iterator)) != NULL)
-	{
-		if (entry->purse->dirty)
-			write_chain(statement, entry->purse);
-		write_minted(statement, entry->purse);
-	}
-	statement->wrote = true;
-	minted_total = 0;
-	MemoryContextReset(statement->purse_context);
-	statement->purses = purses_create(statement->purse_context, 4, NULL);
+	dcep_purses_write(&statement->purses);
 }
 
-/* Writes a statement's purses, if it has any. */
+/* Writes it early, for a statement within this one. */
 static void
 flush_statement(DcepStatement *statement)
 {
@@ -497,7 +219,6 @@ dcep_statement_begin(void)
 	statement->owner = ResourceOwnerCreate(CurTransactionResourceOwner, "dcep statement");
 	statement->subxact = GetCurrentSubTransactionId();
 	statement->outer = current;
-	statement->wrote = current != NULL; /* the outer one's purses must be seen */
 	current = statement;
 	return statement;
 }
@@ -516,7 +237,7 @@ dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer)
 	}
 	statement->executed[statement->executed_count++] =
 		(DcepExecuted){transfer->context.id, dcep_transfer_digest(transfer)};
-	if (statement->purses->members > PURSES_MAX || minted_total > MINTED_MAX)
+	if (dcep_purses_are_full(&statement->purses))
 		write_all(statement);
 }
 
@@ -568,6 +289,5 @@ dcep_statement_end(DcepStatement *statement)
 		dcep_statement_leave(caller);
 	}
 	current = statement->outer;
-	minted_total = 0;
 	close_statement(statement);
 }

@@ -179,10 +179,10 @@ static int
 add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snapshot snapshot, const DcepOrder *order,
 		  int64 *wallets, int count)
 {
-	DcepPurse *payee = dcep_statement_purse(statement, order->payee);
+	DcepPurse *payee = dcep_purse_of(&statement->purses, order->payee);
 
 	if (!payee->known)
-		dcep_purse_read(statement, payee, snapshot);
+		dcep_purse_read(&statement->purses, payee, snapshot);
 	if (dcep_access_acts_for(dcep_wallet_institution(order->payer)))
 		wallets[count++] = order->payer;
 	if (locks_payee(config, day, &payee->party))
@@ -199,7 +199,7 @@ dcep_submission_lock(DcepStatement *statement, const DcepConfig *config)
 	int64 *wallets = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, submission->row_count) * 2 * sizeof(int64));
 	DateADT day = dcep_config_day(config, GetCurrentTimestamp());
 	ResourceOwner caller = dcep_statement_enter(statement);
-	Snapshot snapshot = dcep_statement_snapshot(statement);
+	Snapshot snapshot = dcep_purses_snapshot(&statement->purses);
 
 	for (int i = 0; i < submission->row_count; i++)
 	{
@@ -213,7 +213,7 @@ dcep_submission_lock(DcepStatement *statement, const DcepConfig *config)
 	{
 		CHECK_FOR_INTERRUPTS();
 		/* A payer that does not exist has nothing to lock; its row will be refused. */
-		(void) dcep_purse_lock(statement, dcep_statement_purse(statement, wallets[i]), snapshot);
+		(void) dcep_purse_lock(&statement->purses, dcep_purse_of(&statement->purses, wallets[i]), snapshot);
 	}
 	UnregisterSnapshot(snapshot);
 	dcep_statement_leave(caller);

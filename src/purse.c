@@ -1,0 +1,322 @@
+/*
+ * purse.c: the wallets that a paying statement is dealing with.
+ */
+#include "purse.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "errcodes.h"
+
+/* Purses that are kept before they are written, so that a bulk of any size fits into memory. */
+#define PURSES_MAX 20000
+#define MINTED_MAX 200000
+
+typedef struct PurseEntry
+{
+	int64 wallet;
+	DcepPurse *purse;
+	char status;
+} PurseEntry;
+
+#define SH_PREFIX purses
+#define SH_ELEMENT_TYPE PurseEntry
+#define SH_KEY_TYPE int64
+#define SH_KEY wallet
+#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) *UINT64CONST(0x9E3779B97F4A7C15) >> 32))
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* Columns of dcep.wallet and dcep.wallet_chain that are read here. */
+enum
+{
+	WALLET_ID = 1,
+	WALLET_INSTITUTION,
+	WALLET_CLASS,
+	WALLET_FLAGS,
+	WALLET_STATUS
+};
+
+enum
+{
+	CHAIN_WALLET = 1,
+	CHAIN_SEQ,
+	CHAIN_DAY_SPENT,
+	CHAIN_YEAR_SPENT,
+	CHAIN_DAY,
+	CHAIN_DAY_COUNT,
+	CHAIN_HEAD,
+	CHAIN_COLUMNS = CHAIN_HEAD
+};
+
+/* Opens the tables of the payment path, in one order everywhere. */
+void
+dcep_purses_open(DcepPurses *purses, MemoryContext parent, EState *estate)
+{
+	MemoryContext caller = MemoryContextSwitchTo(parent);
+
+	memset(purses, 0, sizeof(DcepPurses));
+	purses->context = AllocSetContextCreate(parent, "dcep purses", ALLOCSET_DEFAULT_SIZES);
+	purses->table = purses_create(purses->context, 4, NULL);
+	purses->wallet = dcep_table_open(DCEP_WALLET, NULL);
+	purses->chain = dcep_table_open(DCEP_WALLET_CHAIN, estate);
+	purses->coin = dcep_table_open(DCEP_COIN, estate);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Closes them; nothing may be left unwritten. */
+void
+dcep_purses_close(DcepPurses *purses)
+{
+	Assert(purses->table->members == 0);
+	dcep_table_close(purses->coin);
+	dcep_table_close(purses->chain);
+	dcep_table_close(purses->wallet);
+}
+
+/* Snapshot for reading current facts; registered, the caller unregisters it. */
+Snapshot
+dcep_purses_snapshot(DcepPurses *purses)
+{
+	if (purses->wrote)
+	{
+		CommandCounterIncrement();
+		purses->wrote = false;
+	}
+	return RegisterSnapshot(GetTransactionSnapshot());
+}
+
+/* --- purses ------------------------------------------------------------------ */
+
+/* Finds a wallet's row and its state in one of the two tables. */
+static bool
+find_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 wallet)
+{
+	ScanKeyData key;
+
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
+	return dcep_table_find(table, index, snapshot, &key, 1);
+}
+
+/* Refuses to go on with facts that this transaction's snapshot hides. */
+static void
+raise_stale(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("could not serialize access due to concurrent update")));
+}
+
+/*
+ * Reads a party from dcep.wallet. A row that changed after the snapshot is
+ * read again with a newer one, or cannot be read at all where the isolation
+ * level forbids that.
+ */
+static void
+read_party(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	DcepTable *table = purses->wallet;
+	DcepParty *party = &purse->party;
+	DcepRowState state = DCEP_ROW_STABLE;
+
+	party->exists = find_row(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
+	if (party->exists)
+	{
+		text *status = DatumGetTextPP(dcep_column(table, WALLET_STATUS));
+
+		party->class = DatumGetInt16(dcep_column(table, WALLET_CLASS));
+		party->flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
+		party->closed = VARSIZE_ANY_EXHDR(status) != 4 || memcmp(VARDATA_ANY(status), "open", 4) != 0;
+		state = dcep_row_state(table);
+	}
+	ExecClearTuple(table->slot);
+	party->changing = state == DCEP_ROW_CHANGING;
+	purse->known = true;
+	if (state == DCEP_ROW_CHANGED)
+	{
+		Snapshot newer;
+
+		if (IsolationUsesXactSnapshot())
+			raise_stale();
+		newer = dcep_purses_snapshot(purses);
+		read_party(purses, purse, newer);
+		UnregisterSnapshot(newer);
+	}
+}
+
+/* Reads a purse's party, or reads it anew. */
+void
+dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	read_party(purses, purse, snapshot);
+}
+
+/* The purse of a wallet. */
+DcepPurse *
+dcep_purse_of(DcepPurses *purses, int64 wallet)
+{
+	bool found;
+	PurseEntry *entry = purses_insert(purses->table, wallet, &found);
+
+	if (!found)
+	{
+		entry->purse = MemoryContextAllocZero(purses->context, sizeof(DcepPurse));
+		entry->purse->party.wallet = wallet;
+	}
+	return entry->purse;
+}
+
+/* Takes over the wallet_chain row in the slot. */
+static void
+load_chain(DcepTable *table, DcepPurse *purse)
+{
+	bytea *head = DatumGetByteaPP(dcep_column(table, CHAIN_HEAD));
+
+	if (VARSIZE_ANY_EXHDR(head) != DCEP_HASH_LEN)
+		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
+						errdetail("The head of wallet " INT64_FORMAT " is damaged.", purse->party.wallet)));
+	purse->chain_tid = table->slot->tts_tid;
+	purse->seq = DatumGetInt64(dcep_column(table, CHAIN_SEQ));
+	purse->usage.day_spent = DatumGetInt64(dcep_column(table, CHAIN_DAY_SPENT));
+	purse->usage.year_spent = DatumGetInt64(dcep_column(table, CHAIN_YEAR_SPENT));
+	purse->usage.day = DatumGetDateADT(dcep_column(table, CHAIN_DAY));
+	purse->usage.day_count = DatumGetInt32(dcep_column(table, CHAIN_DAY_COUNT));
+	memcpy(purse->head, VARDATA_ANY(head), DCEP_HASH_LEN);
+	purse->locked = true;
+}
+
+/* Locks a purse's chain; false where the wallet has none. */
+bool
+dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	DcepTable *table = purses->chain;
+
+	if (purse->locked)
+		return true;
+	if (!find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
+		return false;
+	dcep_row_lock(table);
+	load_chain(table, purse);
+	ExecClearTuple(table->slot);
+	purse->known = false; /* the wallet may have been restricted while we waited */
+	return true;
+}
+
+/*
+ * Balance of a purse: live coins, and those that are not written yet.  A credit
+ * changes no row of the payee's that would make its lock fail for an older
+ * snapshot, so that where the transaction keeps one the newest is read instead.
+ */
+int64
+dcep_purse_balance(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	DcepTable *table = purses->coin;
+	ScanKeyData key;
+	DcepScan scan;
+
+	Assert(purse->locked);
+	if (purse->balance_known)
+		return purse->balance;
+	purse->balance = 0;
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : snapshot);
+	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(purse->party.wallet));
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
+	while (dcep_scan_next(&scan, ForwardScanDirection))
+		purse->balance += DatumGetInt64(dcep_column(table, 2));
+	dcep_scan_end(&scan);
+	ExecClearTuple(table->slot);
+	UnregisterSnapshot(snapshot);
+	for (int i = 0; i < purse->minted_count; i++)
+		purse->balance += purse->minted[i].amount;
+	purse->balance_known = true;
+	return purse->balance;
+}
+
+/* Adds a coin that a payment minted. */
+void
+dcep_purse_mint(DcepPurses *purses, DcepPurse *purse, int64 id, int64 amount)
+{
+	if (purse->minted_count == purse->minted_room)
+	{
+		purse->minted_room = Max(4, purse->minted_room * 2);
+		purse->minted = purse->minted ? repalloc(purse->minted, purse->minted_room * sizeof(DcepMinted))
+									  : MemoryContextAlloc(purses->context, purse->minted_room * sizeof(DcepMinted));
+	}
+	purse->minted[purse->minted_count++] = (DcepMinted){id, amount};
+	purses->minted_total++;
+}
+
+/* --- writing ----------------------------------------------------------------- */
+
+/* Writes a purse's end of chain. */
+static void
+write_chain(DcepPurses *purses, DcepPurse *purse)
+{
+	struct
+	{
+		int32 header;
+		uint8 bytes[DCEP_HASH_LEN];
+	} head;
+	Datum values[CHAIN_COLUMNS];
+	bool nulls[CHAIN_COLUMNS] = {false};
+
+	SET_VARSIZE(&head, VARHDRSZ + DCEP_HASH_LEN);
+	memcpy(head.bytes, purse->head, DCEP_HASH_LEN);
+	values[CHAIN_WALLET - 1] = Int64GetDatum(purse->party.wallet);
+	values[CHAIN_SEQ - 1] = Int64GetDatum(purse->seq);
+	values[CHAIN_DAY_SPENT - 1] = Int64GetDatum(purse->usage.day_spent);
+	values[CHAIN_YEAR_SPENT - 1] = Int64GetDatum(purse->usage.year_spent);
+	values[CHAIN_DAY - 1] = DateADTGetDatum(purse->usage.day);
+	values[CHAIN_DAY_COUNT - 1] = Int32GetDatum(purse->usage.day_count);
+	values[CHAIN_HEAD - 1] = PointerGetDatum(&head);
+	dcep_table_update(purses->chain, &purse->chain_tid, values, nulls);
+	purse->dirty = false;
+}
+
+/* Writes the coins that were minted for a purse and not consumed since. */
+static void
+write_minted(DcepPurses *purses, DcepPurse *purse)
+{
+	bool nulls[3] = {false};
+
+	for (int i = 0; i < purse->minted_count; i++)
+	{
+		Datum values[3] = {Int64GetDatum(purse->party.wallet), Int64GetDatum(purse->minted[i].amount),
+						   Int64GetDatum(purse->minted[i].id)};
+
+		dcep_table_insert(purses->coin, values, nulls);
+	}
+	purse->minted_count = 0;
+}
+
+/* Writes all purses and forgets them. */
+void
+dcep_purses_write(DcepPurses *purses)
+{
+	purses_iterator iterator;
+	PurseEntry *entry;
+
+	purses_start_iterate(purses->table, &iterator);
+	while ((entry = purses_iterate(purses->table, &iterator)) != NULL)
+	{
+		if (entry->purse->dirty)
+			write_chain(purses, entry->purse);
+		write_minted(purses, entry->purse);
+	}
+	purses->wrote = true;
+	purses->minted_total = 0;
+	MemoryContextReset(purses->context);
+	purses->table = purses_create(purses->context, 4, NULL);
+}
+
+/* Are there so many that they should be written? */
+bool
+dcep_purses_are_full(const DcepPurses *purses)
+{
+	return purses->table->members > PURSES_MAX || purses->minted_total > MINTED_MAX;
+}
