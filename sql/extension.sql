@@ -69,8 +69,11 @@ FROM (SELECT 'pg_proc'::regclass AS classid, oid AS objid FROM function UNION AL
 WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e');
 -- Operator classes are sound; settings have their contexts and cannot be misspelt.
 SELECT opc.opcname, am.amname, amvalidate(opc.oid) FROM pg_opclass AS opc JOIN pg_am AS am ON am.oid = opc.opcmethod WHERE opc.opcnamespace = 'dcep'::regnamespace ORDER BY am.amname;
-SELECT name, setting, unit, context, vartype FROM pg_settings WHERE name LIKE 'dcep.%' ORDER BY name;
+-- Fixed at server start where the library is preloaded, else by the configuration file.
+SELECT name, setting, vartype FROM pg_settings WHERE name = 'dcep.key_directory' AND context IN ('sighup', 'postmaster');
+\set VERBOSITY sqlstate
 SET dcep.key_directory = '/tmp';
+\set VERBOSITY default
 SET dcep.misspelt = 1;
 -- Trigger functions are for triggers.
 SELECT proname, substr(t.try(format('SELECT dcep.%I()', proname)), 1, 5) FROM function WHERE name ~ '\(\)$' AND proname ~ '^(transfer_|append_only|config_changed|warn_drop)' ORDER BY proname COLLATE "C";

@@ -41,8 +41,8 @@ SELECT '280000000000000001'::otp_token::bigint;
 SELECT otp_token_send('280000000000000001') = int8send(280000000000000001) AS same;
 
 -- Binary input is as strict as text.
-\getenv build PG_ABS_BUILDDIR
-\set file :build '/results/otp_token.data'
+-- The server writes and reads it, as a user of its own: only its data directory will do.
+SELECT current_setting('data_directory') || '/dcep_otp_token.data' AS file \gset
 -- A file of COPY with one row of one field.
 CREATE PROCEDURE pg_temp.write_binary(field bytea, path text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,3 +64,4 @@ COPY binary_copy FROM :'file' (FORMAT binary);
 CALL pg_temp.write_binary('\x03', :'file');
 COPY binary_copy FROM :'file' (FORMAT binary);
 \set VERBOSITY default
+COPY (SELECT) TO PROGRAM 'rm dcep_otp_token.data';

@@ -93,8 +93,8 @@ INSERT INTO stored SELECT coin, CASE WHEN name LIKE '%batch' THEN repeat('x', 30
 SELECT amount(s.coin), s.coin = c.coin AS same FROM stored s JOIN coins c ON c.coin = s.coin ORDER BY c.name COLLATE "C";
 
 -- Binary input is as strict as text.
-\getenv build PG_ABS_BUILDDIR
-\set file :build '/results/signed_coin.data'
+-- The server writes and reads it, as a user of its own: only its data directory will do.
+SELECT current_setting('data_directory') || '/dcep_signed_coin.data' AS file \gset
 -- A file of COPY with one row of one field.
 CREATE PROCEDURE pg_temp.write_binary(field bytea, path text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -129,3 +129,4 @@ SELECT suite(set_byte(signed_coin_send(coin), 1, 0)::signed_coin) FROM coins WHE
 \set VERBOSITY default
 SELECT ''::bytea::signed_coin;
 DROP CAST (bytea AS signed_coin);
+COPY (SELECT) TO PROGRAM 'rm dcep_signed_coin.data';

@@ -106,8 +106,8 @@ WHERE pronamespace = 'dcep'::regnamespace AND (proname LIKE 'wallet\_id\_%' OR p
 ORDER BY proname COLLATE "C";
 
 -- Binary input is as strict as text.
-\getenv build PG_ABS_BUILDDIR
-\set file :build '/results/wallet_id.data'
+-- The server writes and reads it, as a user of its own: only its data directory will do.
+SELECT current_setting('data_directory') || '/dcep_wallet_id.data' AS file \gset
 -- A file of COPY with one row of one field.
 CREATE PROCEDURE pg_temp.write_binary(field bytea, path text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -133,3 +133,4 @@ COPY binary_copy FROM :'file' (FORMAT binary);
 CALL pg_temp.write_binary('', :'file');
 COPY binary_copy FROM :'file' (FORMAT binary);
 \set VERBOSITY default
+COPY (SELECT) TO PROGRAM 'rm dcep_wallet_id.data';
