@@ -53,7 +53,7 @@ GRANT EXECUTE ON FUNCTION
     TO dcep_central_bank;
 GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year) ON dcep.wallet_class
     TO dcep_central_bank;
-GRANT SELECT ON dcep.supply, dcep.proof TO dcep_central_bank;
+GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen TO dcep_central_bank;
 
 -- Auditors: proofs, not parties.
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
