@@ -123,44 +123,60 @@ close_statement(DcepStatement *statement)
 
 /* --- signatures -------------------------------------------------------------- */
 
-/* Signs the batch that is being gathered and writes it. */
+/* Signs a batch, writes it, and begins another. */
 static void
-write_batch(DcepStatement *statement)
+write_batch(DcepStatement *statement, DcepGathered *gathered)
 {
 	DcepTable *table;
 
-	if (statement->batch_key == NULL)
+	if (gathered->batch.size == 0)
 		return;
-	dcep_batch_sign(statement->batch_key, &statement->batch);
+	dcep_batch_sign(gathered->key, &gathered->batch);
 	table = dcep_table_open(DCEP_SIGNED_BATCH, statement->estate);
-	dcep_batch_insert(table, &statement->batch);
+	dcep_batch_insert(table, &gathered->batch);
 	dcep_table_close(table);
-	statement->batch_key = NULL;
+	gathered->batch.size = 0;
 	statement->purses.wrote = true;
+}
+
+/* The batch that is gathered for a key: payers of several institutions may take turns. */
+static DcepGathered *
+find_gathered(DcepStatement *statement, DcepKeptKey *key)
+{
+	DcepGathered *gathered = statement->gathered;
+
+	while (gathered && gathered->key != key)
+		gathered = gathered->next;
+	if (gathered == NULL)
+	{
+		gathered = MemoryContextAllocZero(statement->context, sizeof(DcepGathered));
+		gathered->key = key;
+		gathered->next = statement->gathered;
+		statement->gathered = gathered;
+	}
+	return gathered;
 }
 
 /* Adds a transfer to the batch of its key. */
 static void
 add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer)
 {
-	DcepBatch *batch = &statement->batch;
+	DcepGathered *gathered = find_gathered(statement, kept);
+	DcepBatch *batch = &gathered->batch;
 
-	if (statement->batch_key != kept)
+	if (batch->size == 0)
 	{
-		write_batch(statement);
-		statement->batch_key = kept;
 		batch->id = transfer->context.id;
 		batch->issuer = transfer->issuer;
 		batch->suite = transfer->suite;
 		batch->key_number = transfer->key_number;
-		batch->size = 0;
 	}
 	transfer->batch = batch->id;
 	transfer->batch_index = (int) batch->size;
 	memset(transfer->signature, 0, DCEP_SIGNATURE_LEN);
 	memcpy(batch->leaf[batch->size++], transfer->hash, DCEP_HASH_LEN);
 	if (batch->size == DCEP_BATCH_MAX)
-		write_batch(statement);
+		write_batch(statement, gathered);
 }
 
 /* Signs a transfer, alone or in a batch. */
@@ -177,11 +193,12 @@ dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *t
 	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
 }
 
-/* Writes what the statement has gathered: the batch, and the purses. */
+/* Writes what the statement has gathered: batches, and purses. */
 static void
 write_all(DcepStatement *statement)
 {
-	write_batch(statement);
+	for (DcepGathered *gathered = statement->gathered; gathered; gathered = gathered->next)
+		write_batch(statement, gathered);
 	dcep_purses_write(&statement->purses);
 }
 

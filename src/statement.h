@@ -24,6 +24,14 @@ typedef struct DcepExecuted
 	uint64 digest;
 } DcepExecuted;
 
+/* A batch that hashes are being gathered for; empty (size 0) between two. */
+typedef struct DcepGathered
+{
+	struct DcepGathered *next;
+	DcepKeptKey *key;
+	DcepBatch batch;
+} DcepGathered;
+
 struct DcepSubmission;
 
 typedef struct DcepStatement
@@ -35,8 +43,7 @@ typedef struct DcepStatement
 	EState *estate;		   /* NULL until the first payment */
 	DcepJournal journal;
 	DcepPurses purses;
-	DcepKeptKey *batch_key; /* of the batch that is being gathered; NULL for none */
-	DcepBatch batch;
+	DcepGathered *gathered; /* batches by key; NULL before the second payment */
 	int64 executed_count;
 	int64 executed_room;
 	DcepExecuted *executed;
