@@ -5,6 +5,8 @@
 
 #include "utils/fmgroids.h"
 
+#include "opening.h"
+
 /* Columns of dcep.signed_batch. */
 enum
 {
@@ -94,7 +96,8 @@ dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch)
 	uint8 digest[DCEP_HASH_LEN];
 
 	compute_root(batch, root);
-	dcep_keyring_sign_root(kept, root, batch->signature);
+	if (!dcep_root_sign(kept->private_pair, root, batch->signature))
+		dcep_crypto_raise("sign a batch");
 	compute_digest(kept, batch, digest);
 	dcep_known_add(digest);
 }
@@ -105,15 +108,18 @@ dcep_batch_verify(DcepKeptKey *kept, const DcepBatch *batch, DcepEffort effort)
 {
 	uint8 root[DCEP_HASH_LEN];
 	uint8 digest[DCEP_HASH_LEN];
+	DcepVerdict verdict;
 
 	compute_digest(kept, batch, digest);
 	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
 		return true;
 	compute_root(batch, root);
-	if (!dcep_keyring_verify_root(kept, root, batch->signature, effort))
-		return false;
-	dcep_known_add(digest);
-	return true;
+	verdict = dcep_root_verify(kept->public_pair, root, batch->signature);
+	if (verdict == DCEP_SIGNATURE_UNDECIDED)
+		dcep_crypto_raise("verify a batch");
+	if (verdict == DCEP_SIGNATURE_VALID)
+		dcep_known_add(digest);
+	return verdict == DCEP_SIGNATURE_VALID;
 }
 
 /* Gives a coin its place in the batch. */
