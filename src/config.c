@@ -39,6 +39,7 @@ static void read_institution(DcepConfig *config, DcepTable *table);
 static void read_signing_key(DcepConfig *config, DcepTable *table);
 static void read_class(DcepConfig *config, DcepTable *table);
 static void read_binding(DcepConfig *config, DcepTable *table);
+static void read_till(DcepConfig *config, DcepTable *table);
 
 /* The tables that the copy is made from. */
 static struct
@@ -52,6 +53,7 @@ static struct
 	{read_signing_key, DCEP_SIGNING_KEY, InvalidOid},
 	{read_class, DCEP_WALLET_CLASS, InvalidOid},
 	{read_binding, DCEP_INSTITUTION_ROLE, InvalidOid},
+	{read_till, DCEP_TILL, InvalidOid}, /* after the institutions, where they are kept */
 };
 
 static DcepConfig *current = NULL;
@@ -181,6 +183,20 @@ read_binding(DcepConfig *config, DcepTable *table)
 
 	binding->role = *DatumGetName(dcep_column(table, 1));
 	binding->institution = DatumGetInt16(dcep_column(table, 2));
+}
+
+static void
+read_till(DcepConfig *config, DcepTable *table)
+{
+	int code = DatumGetInt16(dcep_column(table, 2));
+
+	for (int i = 0; i < config->institution_count; i++)
+	{
+		DcepInstitution *institution = &config->institution[i];
+
+		if (institution->code == code)
+			*(int64 *) APPEND(institution, till) = DatumGetInt64(dcep_column(table, 1));
+	}
 }
 
 /* Reads all rows of one table; returns the table's oid. */

@@ -2,7 +2,7 @@
  * config.h: what the ledger is set up with, kept ready in each backend.
  *
  * The small tables that a payment must consult (ledger, institution,
- * signing_key, wallet_class, institution_role) change rarely.  They are read
+ * signing_key, wallet_class, institution_role, till) change rarely.  They are read
  * once, and read again after anybody has changed them: a trigger on each sends
  * an invalidation with the change, so that a backend sees it at the latest
  * with its next statement.
@@ -27,6 +27,8 @@ typedef struct DcepInstitution
 	bool is_operator;
 	bool is_active;
 	int64 vault; /* 0 where there is none */
+	int till_count;
+	int64 *till; /* wallets that pay for the vault */
 } DcepInstitution;
 
 typedef struct DcepSigningKey

@@ -2,7 +2,8 @@
  * payment.c: executes one instruction.
  *
  * In this order: who asks, the payer's lock (and a capped payee's), whether it
- * was done before, the rules, the coins, the reserve, the hash and the
+ * was done before (for a vault with tills before the lock: it decides which of
+ * them pays), the rules, the coins, the reserve, the hash and the
  * signature.  Up to there nothing has been changed but the reserve, whose
  * entry is the last thing that can be refused; then coins are consumed and
  * minted and the payer's chain grows.
@@ -19,6 +20,7 @@
 #include "keyring.h"
 #include "reserve.h"
 #include "spend.h"
+#include "till.h"
 
 /* A payment on its way. */
 typedef struct Payment
@@ -28,7 +30,9 @@ typedef struct Payment
 	const DcepInstruction *instruction;
 	DcepTransfer *transfer;
 	DcepRefusal *refusal;
-	DcepPurse *payer;
+	const DcepInstitution *tills; /* whose vault or till the payer is, where it has tills; else NULL */
+	DcepPurse *named;			  /* the payer that the instruction names */
+	DcepPurse *payer;			  /* the one that pays: that, or a till in its stead */
 	DcepPurse *payee;
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
@@ -86,9 +90,17 @@ is_capped(const Payment *payment, const DcepPurse *purse)
 		   dcep_config_class(payment->config, party->class, payment->day)->max_balance != DCEP_NO_LIMIT;
 }
 
+/* Is the payer one that is locked before all payees? Where tills pay, since they are taken as they are free. */
+static bool
+is_first(const Payment *payment)
+{
+	return payment->tills &&
+		   dcep_config_class(payment->config, DCEP_CLASS_VAULT, payment->day)->max_balance == DCEP_NO_LIMIT;
+}
+
 /*
  * Locks the payer, and a payee whose class caps its balance; the lower number
- * first. False where the payer has no chain to lock.
+ * first, but a vault with tills and its tills before all. False where the payer has no chain to lock.
  */
 static bool
 lock_parties(Payment *payment, Snapshot snapshot)
@@ -97,7 +109,7 @@ lock_parties(Payment *payment, Snapshot snapshot)
 	DcepPurse *payee = payment->payee;
 	bool both = payee != payer && is_capped(payment, payee);
 
-	if (both && payee->party.wallet < payer->party.wallet &&
+	if (both && payee->party.wallet < payer->party.wallet && !is_first(payment) &&
 		!dcep_purse_lock(&payment->statement->purses, payee, snapshot))
 		return false;
 	return dcep_purse_lock(&payment->statement->purses, payer, snapshot) &&
@@ -119,6 +131,31 @@ refuse_parties(Payment *payment, Snapshot snapshot)
 	return dcep_rules_parties(&payment->instruction->order, payer, payee, payment->refusal);
 }
 
+/* The purse that pays: a till in the vault's stead, where there are any and one may; else the payer's own. */
+static DcepPurse *
+choose_payer(Payment *payment)
+{
+	const DcepOrder *order = &payment->instruction->order;
+
+	if (payment->tills == NULL || !payment->payee->party.exists ||
+		!dcep_till_may_pay(payment->config, payment->tills, order, payment->day))
+		return payment->named;
+	return dcep_till_choose(payment->statement, payment->tills, order->amount);
+}
+
+/* Reads the payer, and whom it stands for, under the payer's lock. */
+static void
+read_payer(Payment *payment)
+{
+	DcepPurses *purses = &payment->statement->purses;
+
+	if (payment->payer->known && payment->named->known)
+		return;
+	dcep_purse_read(purses, payment->payer, payment->snapshot);
+	if (payment->named != payment->payer)
+		dcep_purse_read(purses, payment->named, payment->snapshot);
+}
+
 /* Meets the two parties: finds them, locks them, and reads the payer under its lock. */
 static bool
 meet_parties(Payment *payment)
@@ -126,21 +163,19 @@ meet_parties(Payment *payment)
 	DcepStatement *statement = payment->statement;
 	Snapshot before = dcep_purses_snapshot(&statement->purses);
 	bool met;
-	bool fresh;
 
 	payment->payee = dcep_purse_of(&statement->purses, payment->instruction->order.payee);
-	payment->payer = dcep_purse_of(&statement->purses, payment->instruction->order.payer);
+	payment->named = dcep_purse_of(&statement->purses, payment->instruction->order.payer);
 	if (!payment->payee->known)
 		dcep_purse_read(&statement->purses, payment->payee, before);
-	fresh = !payment->payer->locked;
+	payment->payer = choose_payer(payment);
 	met = (payment->payee->party.exists && lock_parties(payment, before)) || refuse_parties(payment, before);
 	UnregisterSnapshot(before);
 	if (!met)
 		return false;
 	/* Others may have paid while we waited for the lock. */
 	payment->snapshot = dcep_purses_snapshot(&statement->purses);
-	if (fresh || !payment->payer->known)
-		dcep_purse_read(&statement->purses, payment->payer, payment->snapshot);
+	read_payer(payment);
 	payment->now = GetCurrentTimestamp();
 	payment->day = Max(dcep_config_day(payment->config, payment->now), payment->payer->usage.day);
 	return true;
@@ -162,6 +197,20 @@ typedef enum Earlier
 	EARLIER_OTHER
 } Earlier;
 
+/* Finds the transfer that the instruction's key stands for, under the lock that keeps the key for us. */
+static bool
+find_key(Payment *payment)
+{
+	const DcepInstruction *instruction = payment->instruction;
+	int64 payer = instruction->order.payer;
+
+	if (payment->tills == NULL)
+		return dcep_transfer_find_key(payment->config, &payment->statement->journal, payment->snapshot, payer,
+									  instruction->key, payment->transfer);
+	dcep_till_lock(dcep_till_key_lock(payment->tills, instruction->key));
+	return dcep_till_find_current_key(payment->config, payment->statement, payer, instruction->key, payment->transfer);
+}
+
 /* Has this payer used this key before, and for the same? The earlier transfer is left in payment->transfer. */
 static Earlier
 find_earlier(Payment *payment)
@@ -169,9 +218,7 @@ find_earlier(Payment *payment)
 	const DcepInstruction *instruction = payment->instruction;
 	const DcepContext *earlier = &payment->transfer->context;
 
-	if (instruction->key.data == NULL ||
-		!dcep_transfer_find_key(payment->config, &payment->statement->journal, payment->snapshot,
-								instruction->order.payer, instruction->key, payment->transfer))
+	if (instruction->key.data == NULL || !find_key(payment))
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
 				   earlier->amount == instruction->order.amount && same_text(earlier->memo, instruction->memo)
@@ -208,7 +255,7 @@ static bool
 check_rules(Payment *payment, bool key_reused)
 {
 	const DcepOrder *order = &payment->instruction->order;
-	const DcepParty *payer = &payment->payer->party;
+	const DcepParty *payer = &payment->named->party;
 	const DcepParty *payee = &payment->payee->party;
 
 	if (!dcep_rules_parties(order, payer, payee, payment->refusal))
@@ -218,6 +265,8 @@ check_rules(Payment *payment, bool key_reused)
 	payment->usage = payment->payer->usage;
 	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
 		   dcep_rules_restrictions(payment->config, payer, payee, payment->refusal) &&
+		   (payment->payer == payment->named ||
+			dcep_rules_restrictions(payment->config, &payment->payer->party, payee, payment->refusal)) &&
 		   dcep_rules_limits(order, dcep_config_class(payment->config, payer->class, payment->day), payment->day,
 							 &payment->usage, payment->refusal) &&
 		   check_cap(payment);
@@ -245,7 +294,7 @@ compose_transfer(Payment *payment)
 	context->seq = payment->payer->seq + 1;
 	context->id = nextval_internal(dcep_relation_oid(DCEP_TRANSFER_ID_SEQ), false);
 	context->kind = instruction->order.kind;
-	context->payer = instruction->order.payer;
+	context->payer = payment->payer->party.wallet;
 	context->payee = instruction->order.payee;
 	context->amount = instruction->order.amount;
 	context->created_at = dcep_unix_time(payment->now);
@@ -318,11 +367,16 @@ settle_payment(Payment *payment)
 static DcepOutcome
 execute(Payment *payment)
 {
-	Earlier earlier;
+	Earlier earlier = EARLIER_NONE;
 
+	if (payment->tills)
+		earlier = find_earlier(payment);
+	if (earlier == EARLIER_SAME)
+		return DCEP_REPLAYED;
 	if (!meet_parties(payment))
 		return DCEP_REFUSED;
-	earlier = find_earlier(payment);
+	if (payment->tills == NULL)
+		earlier = find_earlier(payment);
 	if (earlier == EARLIER_SAME)
 		return DCEP_REPLAYED;
 	if (!check_rules(payment, earlier == EARLIER_OTHER) || !choose_coins(payment))
@@ -345,6 +399,7 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 					   .instruction = instruction,
 					   .transfer = transfer,
 					   .refusal = refusal,
+					   .tills = dcep_till_owner(config, instruction->order.payer),
 					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
 					   .mints = instruction->order.kind == DCEP_KIND_ISSUE};
 	ResourceOwner caller;

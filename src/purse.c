@@ -207,6 +207,23 @@ dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	return true;
 }
 
+/* Locks a purse's chain if nobody else holds it. */
+bool
+dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	DcepTable *table = purses->chain;
+
+	if (purse->locked)
+		return true;
+	if (find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet) && dcep_row_try_lock(table))
+	{
+		load_chain(table, purse);
+		purse->known = false; /* the wallet may have been restricted before we got it */
+	}
+	ExecClearTuple(table->slot);
+	return purse->locked;
+}
+
 /*
  * Balance of a purse: live coins, and those that are not written yet.  A credit
  * changes no row of the payee's that would make its lock fail for an older

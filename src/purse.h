@@ -7,7 +7,7 @@
  * dcep.wallet_chain and dcep.coin see them.  Coins that the same statement
  * mints and consumes never touch the disk.
  *
- * Lock order: of one payment's wallets the lower number first.  Statements of
+ * Lock order: of one payment's wallets the lower number first; but till.h.  Statements of
  * several payers take them in the order of their rows.
  */
 #ifndef DCEP_PURSE_H
@@ -73,6 +73,8 @@ extern DcepPurse *dcep_purse_of(DcepPurses *purses, int64 wallet);
 extern void dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* Locks a purse's chain for the rest of the transaction; false where the wallet has none. */
 extern bool dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
+/* The same without waiting; false where another transaction holds the chain, or it has moved on since the snapshot. */
+extern bool dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* Balance of a locked purse. */
 extern int64 dcep_purse_balance(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* Adds a coin that a payment minted. */

@@ -119,12 +119,10 @@ refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepR
 							   spend->total, amount);
 }
 
-/* Chooses coins that cover an amount. */
-bool
-dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, Snapshot snapshot,
-				  DcepSpend *spend, DcepRefusal *refusal)
+/* Gathers coins of a purse until they cover an amount, or there are no more. */
+static void
+gather_coins(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot, DcepSpend *spend)
 {
-	DcepTable *table = statement->purses.coin;
 	int64 owner = purse->party.wallet;
 
 	memset(spend, 0, sizeof(DcepSpend));
@@ -132,6 +130,26 @@ dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse 
 	if (spend->total < amount && !take_fitting(table, owner, amount - spend->total, snapshot, spend))
 		take_largest(table, owner, amount, snapshot, spend);
 	ExecClearTuple(table->slot);
+}
+
+/* Do a purse's coins cover an amount? */
+bool
+dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount, Snapshot snapshot)
+{
+	DcepSpend spend;
+
+	gather_coins(statement->purses.coin, purse, amount, snapshot, &spend);
+	if (spend.stored)
+		pfree(spend.stored);
+	return spend.total >= amount;
+}
+
+/* Chooses coins that cover an amount. */
+bool
+dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, Snapshot snapshot,
+				  DcepSpend *spend, DcepRefusal *refusal)
+{
+	gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
 	if (spend->total < amount)
 		return refuse_coins(purse, amount, spend, refusal);
 	return verify_stored(statement, config, purse, snapshot, spend, refusal);

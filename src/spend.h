@@ -39,6 +39,9 @@ typedef struct DcepSpend
 extern bool dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
 							  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
 
+/* Do a purse's coins cover an amount, as far as the snapshot and the statement show? The purse need not be locked. */
+extern bool dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount, Snapshot snapshot);
+
 /* Ids of the chosen coins, in the order of consumption; palloc'd. */
 extern int64 *dcep_spend_inputs(const DcepPurse *purse, const DcepSpend *spend, uint32 *count);
 

@@ -47,6 +47,7 @@ typedef struct DcepStatement
 	int64 executed_count;
 	int64 executed_room;
 	DcepExecuted *executed;
+	int64 till;						   /* the till that paid last for its vault, or 0 */
 	struct DcepSubmission *submission; /* the lines of dcep.submit(), or NULL */
 } DcepStatement;
 

@@ -19,6 +19,7 @@
 
 #include "access.h"
 #include "receipt.h"
+#include "till.h"
 
 PG_FUNCTION_INFO_V1(dcep_submit);
 
@@ -159,7 +160,7 @@ read_batch(ArrayType *array)
 /* --- the INSERT -------------------------------------------------------------- */
 
 static int
-compare_wallets(const void *a, const void *b)
+compare_numbers(const void *a, const void *b)
 {
 	int64 left = *(const int64 *) a;
 	int64 right = *(const int64 *) b;
@@ -174,6 +175,16 @@ locks_payee(const DcepConfig *config, DateADT day, const DcepParty *payee)
 	return payee->exists && dcep_config_class(config, payee->class, day)->max_balance != DCEP_NO_LIMIT;
 }
 
+/* Will a row lock the payer that it names? Where a till may pay in its stead, the row takes one that nobody holds. */
+static bool
+locks_payer(const DcepConfig *config, DateADT day, const DcepOrder *order)
+{
+	const DcepInstitution *owner = dcep_till_owner(config, order->payer);
+
+	return dcep_access_acts_for(dcep_wallet_institution(order->payer)) &&
+		   (owner == NULL || !dcep_till_may_pay(config, owner, order, day));
+}
+
 /* Adds the wallets that a row will lock: the payer, if the caller may pay from it, and a capped payee. */
 static int
 add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snapshot snapshot, const DcepOrder *order,
@@ -183,11 +194,52 @@ add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snaps
 
 	if (!payee->known)
 		dcep_purse_read(&statement->purses, payee, snapshot);
-	if (dcep_access_acts_for(dcep_wallet_institution(order->payer)))
+	if (locks_payer(config, day, order))
 		wallets[count++] = order->payer;
 	if (locks_payee(config, day, &payee->party))
 		wallets[count++] = order->payee;
 	return count;
+}
+
+/* Locks the keys of vaults with tills, before any wallet. */
+static void
+lock_keys(const DcepSubmission *submission, const DcepConfig *config)
+{
+	int64 *locks = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, submission->row_count) * sizeof(int64));
+	int count = 0;
+
+	for (int i = 0; i < submission->row_count; i++)
+	{
+		const DcepInstruction *instruction = &submission->line[submission->row_line[i]].instruction;
+		const DcepInstitution *owner = dcep_till_owner(config, instruction->order.payer);
+
+		if (owner && instruction->key.data && dcep_access_acts_for(owner->code))
+			locks[count++] = dcep_till_key_lock(owner, instruction->key);
+	}
+	qsort(locks, count, sizeof(int64), compare_numbers);
+	count = (int) qunique(locks, count, sizeof(int64), compare_numbers);
+	for (int i = 0; i < count; i++)
+		dcep_till_lock(locks[i]);
+	pfree(locks);
+}
+
+/* Takes a till for the first line that a till may pay: before any wallet, for others may hold a till and wait for a payee. */
+static void
+take_till(DcepStatement *statement, const DcepConfig *config, DateADT day)
+{
+	const DcepSubmission *submission = statement->submission;
+
+	for (int i = 0; i < submission->row_count; i++)
+	{
+		const DcepOrder *order = &submission->line[submission->row_line[i]].instruction.order;
+		const DcepInstitution *owner = dcep_till_owner(config, order->payer);
+
+		if (owner && dcep_access_acts_for(owner->code) && dcep_till_may_pay(config, owner, order, day))
+		{
+			(void) dcep_till_choose(statement, owner, order->amount);
+			return;
+		}
+	}
 }
 
 /* Locks what the rows will lock. */
@@ -199,16 +251,19 @@ dcep_submission_lock(DcepStatement *statement, const DcepConfig *config)
 	int64 *wallets = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, submission->row_count) * 2 * sizeof(int64));
 	DateADT day = dcep_config_day(config, GetCurrentTimestamp());
 	ResourceOwner caller = dcep_statement_enter(statement);
-	Snapshot snapshot = dcep_purses_snapshot(&statement->purses);
+	Snapshot snapshot;
 
+	lock_keys(submission, config);
+	take_till(statement, config, day);
+	snapshot = dcep_purses_snapshot(&statement->purses);
 	for (int i = 0; i < submission->row_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		count = add_locks(statement, config, day, snapshot,
 						  &submission->line[submission->row_line[i]].instruction.order, wallets, count);
 	}
-	qsort(wallets, count, sizeof(int64), compare_wallets);
-	count = (int) qunique(wallets, count, sizeof(int64), compare_wallets);
+	qsort(wallets, count, sizeof(int64), compare_numbers);
+	count = (int) qunique(wallets, count, sizeof(int64), compare_numbers);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

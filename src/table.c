@@ -24,6 +24,7 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_SIGNING_KEY] = "signing_key",
 	[DCEP_WALLET_CLASS] = "wallet_class",
 	[DCEP_INSTITUTION_ROLE] = "institution_role",
+	[DCEP_TILL] = "till",
 	[DCEP_WALLET] = "wallet",
 	[DCEP_WALLET_PKEY] = "wallet_pkey",
 	[DCEP_WALLET_CHAIN] = "wallet_chain",
@@ -235,22 +236,42 @@ raise_concurrent(void)
 					errmsg("could not serialize access due to concurrent update")));
 }
 
-/* Locks the current row and fetches its newest version. */
-void
-dcep_row_lock(DcepTable *table)
+/* Locks the current row and fetches its newest version, as far as `policy` lets it. */
+static TM_Result
+lock_row(DcepTable *table, LockWaitPolicy policy)
 {
 	TM_FailureData failure;
 	ItemPointerData tid = table->slot->tts_tid;
 	uint8 flags = IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
-	TM_Result result;
 
 	/* With an older snapshot the transaction's own serves: it decides between "changed" and "mine". */
-	result = table_tuple_lock(table->rel, &tid, GetActiveSnapshot(), table->slot, GetCurrentCommandId(false),
-							  LockTupleNoKeyExclusive, LockWaitBlock, flags, &failure);
+	return table_tuple_lock(table->rel, &tid, GetActiveSnapshot(), table->slot, GetCurrentCommandId(false),
+							LockTupleNoKeyExclusive, policy, flags, &failure);
+}
+
+/* Locks the current row, waiting for whoever holds it. */
+void
+dcep_row_lock(DcepTable *table)
+{
+	TM_Result result = lock_row(table, LockWaitBlock);
+
 	if (result == TM_Updated || result == TM_Deleted)
 		raise_concurrent();
 	if (result != TM_Ok)
 		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+}
+
+/* Locks the current row if nobody else holds it. */
+bool
+dcep_row_try_lock(DcepTable *table)
+{
+	TM_Result result = lock_row(table, LockWaitSkip);
+
+	if (result == TM_WouldBlock || result == TM_Updated || result == TM_Deleted)
+		return false;
+	if (result != TM_Ok)
+		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+	return true;
 }
 
 /* Fills the slot for the row to be written. */

@@ -28,6 +28,7 @@ typedef enum DcepRelation
 	DCEP_SIGNING_KEY,
 	DCEP_WALLET_CLASS,
 	DCEP_INSTITUTION_ROLE,
+	DCEP_TILL,
 	DCEP_WALLET,
 	DCEP_WALLET_PKEY,
 	DCEP_WALLET_CHAIN,
@@ -107,6 +108,11 @@ extern DcepRowState dcep_row_state(DcepTable *table);
  * table->slot. 40001 where the transaction's snapshot forbids that version.
  */
 extern void dcep_row_lock(DcepTable *table);
+/*
+ * The same without waiting and without an error: false where another
+ * transaction holds the row, or has replaced it after the transaction's snapshot.
+ */
+extern bool dcep_row_try_lock(DcepTable *table);
 
 /* Writes. `values` and `nulls` have one entry a column. */
 extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls);

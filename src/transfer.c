@@ -26,6 +26,7 @@
 #include "payment.h"
 #include "receipt.h"
 #include "submit.h"
+#include "till.h"
 
 PG_FUNCTION_INFO_V1(dcep_transfer_begin);
 PG_FUNCTION_INFO_V1(dcep_transfer_execute);
@@ -279,8 +280,8 @@ dcep_transfer(PG_FUNCTION_ARGS)
 	dcep_journal_open(&journal, false);
 	if (SPI_processed == 1)
 		read_returned(config, &transfer);
-	else if (nulls[3] == 'n' || !dcep_transfer_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
-														dcep_text(values[3], false), &transfer))
+	else if (nulls[3] == 'n' || !dcep_till_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
+													dcep_text(values[3], false), &transfer))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("payment was dropped before it was executed"),
 						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));

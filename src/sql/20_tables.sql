@@ -131,9 +131,18 @@ COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first fo
 COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
 COMMENT ON COLUMN dcep.wallet.status IS 'open, or closed for good';
 COMMENT ON COLUMN dcep.wallet.form IS 'software, hardware, or vault of an institution';
-COMMENT ON COLUMN dcep.wallet.parent IS 'For sub-wallets, which nothing makes yet: the wallet that it belongs to';
+COMMENT ON COLUMN dcep.wallet.parent IS 'The wallet that it belongs to: of a till, its vault; NULL for others';
 COMMENT ON COLUMN dcep.wallet.opened_at IS 'When it was opened';
 COMMENT ON COLUMN dcep.wallet.closed_at IS 'When it was closed; NULL while it is open';
+
+CREATE TABLE dcep.till (
+    wallet      dcep.wallet_id PRIMARY KEY,
+    institution smallint NOT NULL,
+    CHECK (institution = dcep.institution(wallet))
+);
+COMMENT ON TABLE dcep.till IS 'Tills: wallets of an operator that pay in its vault''s stead. Opened by dcep.open_tills(), never removed';
+COMMENT ON COLUMN dcep.till.wallet IS 'The till, a wallet whose parent is the vault';
+COMMENT ON COLUMN dcep.till.institution IS 'The operator';
 
 CREATE TABLE dcep.wallet_chain (
     wallet     dcep.wallet_id PRIMARY KEY,

@@ -29,6 +29,7 @@ BEGIN
             ('wallet', 'dcep.sees(id)'),
             ('wallet_chain', 'dcep.sees(wallet)'),
             ('wallet_event', 'dcep.sees(wallet)'),
+            ('till', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees(owner)'),
             ('transfer', 'dcep.sees(payer) OR dcep.sees(payee)'),
             ('reserve_account', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
@@ -52,7 +53,7 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role'] LOOP
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
             'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);

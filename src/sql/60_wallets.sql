@@ -93,9 +93,14 @@ CREATE FUNCTION dcep.caller_acts_for(institution integer) RETURNS boolean
 COMMENT ON FUNCTION dcep.caller_acts_for(integer) IS
 'Inside a SECURITY DEFINER function: may the role that called it act for this institution?';
 
--- Locks a wallet's chain: payments from it are over, or wait.
+-- Locks a wallet's chain: payments from it are over, or wait.  Of a vault, those
+-- of its tills first: a payment that holds a till may be waiting for the vault.
 CREATE FUNCTION dcep.lock_wallet(wallet dcep.wallet_id) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT FROM dcep.wallet_chain AS c
+     WHERE c.wallet IN (SELECT t.wallet FROM dcep.till AS t JOIN dcep.institution AS i ON i.code = t.institution
+                         WHERE i.vault = lock_wallet.wallet)
+     ORDER BY c.wallet FOR NO KEY UPDATE OF c;
     SELECT FROM dcep.wallet_chain AS c WHERE c.wallet = lock_wallet.wallet FOR NO KEY UPDATE
 $$;
 COMMENT ON FUNCTION dcep.lock_wallet(dcep.wallet_id) IS
@@ -192,3 +197,68 @@ CREATE VIEW dcep.frozen AS
      WHERE w.flags <> 0;
 COMMENT ON VIEW dcep.frozen IS
 'Wallets that are frozen now: in which direction, and who last froze them when and why. For the central bank';
+
+-- --- tills -------------------------------------------------------------------
+
+CREATE FUNCTION dcep.open_tills(code integer, count integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner_vault dcep.wallet_id;
+    present integer;
+BEGIN
+    IF code IS NULL OR count IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'code and count must not be null';
+    END IF;
+    owner_vault := (dcep.require_institution(code, 'operator')).vault;
+    IF NOT (dcep.caller_acts_for(code) OR dcep.caller_acts_for(1)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied to open tills at institution %s', lpad(code::text, 4, '0')),
+            HINT = 'A role opens tills at the institution that it is bound to.';
+    END IF;
+    -- Nobody pays meanwhile: a payment that knows of no tills takes no lock on its key.
+    LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
+    SELECT pg_catalog.count(*) INTO present FROM dcep.till AS t WHERE t.institution = code;
+    IF count < 1 OR count > 64 - present THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('cannot open %s tills', count),
+            DETAIL = format('Institution %s has %s tills; 64 is the most.', lpad(code::text, 4, '0'), present);
+    END IF;
+    INSERT INTO dcep.till (wallet, institution)
+    SELECT dcep.add_wallet(code, 0, 'vault', owner_vault), code FROM generate_series(1, count);
+    RETURN present + count;
+END
+$$;
+COMMENT ON FUNCTION dcep.open_tills(integer, integer) IS
+'Opens so many further tills for an operator''s vault and returns how many it has now, 64 at most. Payments from the vault are then executed from a till that nobody holds, once dcep.stock_tills() has put money there. Waits for running payments. By the operator or the central bank. Errors: 22004, 22023, 42501';
+
+-- Tills that lack a tenth of their share or more are filled up, from what the vault has beyond its own.
+CREATE FUNCTION dcep.stock_tills(code integer) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner_vault dcep.wallet_id := (dcep.require_institution(code, 'operator')).vault;
+    moved bigint;
+BEGIN
+    IF NOT dcep.acts_for(owner_vault) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied to stock the tills of institution %s', lpad(code::text, 4, '0')),
+            HINT = 'A role pays from wallets of the institution that it is bound to.';
+    END IF;
+    WITH till AS (SELECT t.wallet, dcep.balance(t.wallet) AS held FROM dcep.till AS t WHERE t.institution = code),
+    vault AS (SELECT dcep.balance(owner_vault) AS held),
+    share AS (
+        SELECT v.held AS vault_held, div(v.held + sum(t.held), pg_catalog.count(*) + 1)::bigint AS amount
+          FROM till AS t, vault AS v GROUP BY v.held),
+    lacking AS (
+        SELECT t.wallet, s.amount - t.held AS amount, s.vault_held - s.amount AS to_spare,
+               sum(s.amount - t.held) OVER (ORDER BY t.held, t.wallet) - (s.amount - t.held) AS before
+          FROM till AS t, share AS s WHERE s.amount - t.held > s.amount / 10),
+    paid AS (
+        INSERT INTO dcep.transfer (payer, payee, amount, memo)
+        SELECT owner_vault, l.wallet, LEAST(l.amount, l.to_spare - l.before)::bigint, 'stock of a till'
+          FROM lacking AS l WHERE l.to_spare > l.before
+        RETURNING amount)
+    SELECT COALESCE(sum(p.amount), 0)::bigint INTO moved FROM paid AS p;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION dcep.stock_tills(integer) IS
+'Moves money from an operator''s vault to its tills by transfers, so that all hold about the same, and returns how much; a till that lacks less than a tenth is left as it is. By the operator. Errors: 22004, 22023, 42501, and those of a payment from the vault';

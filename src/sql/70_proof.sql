@@ -218,11 +218,16 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
     SELECT 'wallet without chain', w.institution, w.id, NULL, 'it has no row in dcep.wallet_chain'
       FROM dcep.wallet AS w WHERE NOT EXISTS (SELECT FROM dcep.wallet_chain AS c WHERE c.wallet = w.id)
     UNION ALL
+    SELECT 'till', t.institution, t.wallet, NULL, 'it is no sub-wallet of its institution''s vault'
+      FROM dcep.till AS t
+     WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w JOIN dcep.institution AS i ON i.vault = w.parent
+                        WHERE w.id = t.wallet AND w.class = 0 AND i.code = t.institution)
+    UNION ALL
     SELECT 'closed wallet', w.institution, w.id, NULL, format('it is closed and holds %s', sum(c.amount))
       FROM dcep.wallet AS w JOIN dcep.coin AS c ON c.owner = w.id
      WHERE w.status = 'closed' GROUP BY w.institution, w.id
 $$;
-COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution and its chain, closed wallets are empty';
+COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution and its chain, every till belongs to a vault, closed wallets are empty';
 
 CREATE FUNCTION dcep.audit(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                            OUT transfer bigint, OUT detail text) RETURNS SETOF record

@@ -28,18 +28,18 @@ GRANT SELECT ON dcep.ledger, dcep.institution, dcep.signing_key, dcep.wallet_cla
     TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 
 -- Operators: their wallets, and payments from them.
-GRANT SELECT ON dcep.wallet, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer, dcep.reserve_account,
+GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer, dcep.reserve_account,
     dcep.reserve_entry TO dcep_operator, dcep_central_bank;
 GRANT INSERT (kind, payer, payee, amount, key, memo) ON dcep.transfer TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
     dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
-    dcep.generate_key(integer, text), dcep.verify_chain(dcep.wallet_id, boolean)
+    dcep.generate_key(integer, text), dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.submit(dcep.instruction[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
-    dcep.close_wallet(dcep.wallet_id)
+    dcep.close_wallet(dcep.wallet_id), dcep.stock_tills(integer)
     TO dcep_operator;
 
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
