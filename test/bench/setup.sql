@@ -32,5 +32,5 @@ INSERT INTO dcep.wallet_chain (wallet) SELECT id FROM bench;
 GRANT SELECT ON bench TO bench_bank;
 INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(2), id, 1000000 FROM bench;
 -- Payouts of the vault go through tills.
-SELECT dcep.open_tills(2, 16), dcep.stock_tills(2) \g /dev/null
+SELECT dcep.open_tills(2, 32), dcep.stock_tills(2) \g /dev/null
 VACUUM ANALYZE;
