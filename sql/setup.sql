@@ -81,7 +81,7 @@ $$;
 -- A transfer is named by its payer and its place in the payer's chain; those with the central bank and out
 -- of vaults, whose place depends on the tests before, by their parties. A coin, by the transfer that minted it.
 CREATE FUNCTION t.transfer(id bigint) RETURNS text LANGUAGE sql STRICT AS $$
-    SELECT COALESCE((SELECT t.name(j.payer) || CASE WHEN j.kind IN ('transfer', 'exchange_out') THEN '#' || j.seq ELSE '>' || t.name(j.payee) END FROM dcep.transfer AS j WHERE j.id = $1), '?')
+    SELECT COALESCE((SELECT t.name(j.payer) || CASE WHEN j.kind IN ('transfer', 'exchange_out', 'consolidate') THEN '#' || j.seq ELSE '>' || t.name(j.payee) END FROM dcep.transfer AS j WHERE j.id = $1), '?')
 $$;
 CREATE FUNCTION t.coin(id bigint) RETURNS text LANGUAGE sql STRICT AS $$
     SELECT t.transfer(id >> 1) || CASE id & 1 WHEN 1 THEN ' change' ELSE '' END

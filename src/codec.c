@@ -27,11 +27,16 @@
 const char *
 dcep_kind_name(int kind)
 {
-	static const char *const names[DCEP_KIND_COUNT] = {"issue", "transfer", "exchange_in", "exchange_out", "redeem"};
+	static const char *const names[DCEP_KIND_MAX + 1] = {
+		[DCEP_KIND_ISSUE] = "issue",
+		[DCEP_KIND_TRANSFER] = "transfer",
+		[DCEP_KIND_EXCHANGE_IN] = "exchange_in",
+		[DCEP_KIND_EXCHANGE_OUT] = "exchange_out",
+		[DCEP_KIND_REDEEM] = "redeem",
+		[DCEP_KIND_CONSOLIDATE] = "consolidate",
+	};
 
-	if (kind < DCEP_KIND_ISSUE || kind > DCEP_KIND_COUNT)
-		return NULL;
-	return names[kind - 1];
+	return kind >= 0 && kind <= DCEP_KIND_MAX ? names[kind] : NULL;
 }
 
 /* Writes 2 bytes, returns where the next field goes. */

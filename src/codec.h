@@ -35,10 +35,12 @@ typedef enum DcepKind
 	DCEP_KIND_TRANSFER = 2,
 	DCEP_KIND_EXCHANGE_IN = 3,
 	DCEP_KIND_EXCHANGE_OUT = 4,
-	DCEP_KIND_REDEEM = 5
+	DCEP_KIND_REDEEM = 5,
+	/* 6 is kept for recover */
+	DCEP_KIND_CONSOLIDATE = 7
 } DcepKind;
 
-#define DCEP_KIND_COUNT 5
+#define DCEP_KIND_MAX 7 /* not every number up to it is a kind */
 
 /* "issue", "transfer", ... or NULL for a number that is no kind. */
 extern const char *dcep_kind_name(int kind);

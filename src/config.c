@@ -59,6 +59,7 @@ static struct
 static DcepConfig *current = NULL;
 static MemoryContext current_context = NULL;
 static bool is_current = false;
+static bool is_provisional = false; /* read during a parallel query, with that query's snapshot */
 static bool callback_registered = false;
 static uint64 generations = 0;
 
@@ -221,9 +222,10 @@ read_kinds(DcepConfig *config)
 	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("transfer_kind"),
 							   ObjectIdGetDatum(get_namespace_oid("dcep", false)));
 
-	for (int kind = 1; kind <= DCEP_KIND_COUNT; kind++)
-		config->kind_oid[kind] = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type),
-												 CStringGetDatum(dcep_kind_name(kind)));
+	for (int kind = 1; kind <= DCEP_KIND_MAX; kind++)
+		if (dcep_kind_name(kind))
+			config->kind_oid[kind] = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type),
+													 CStringGetDatum(dcep_kind_name(kind)));
 }
 
 /* Reads the whole configuration into the current memory context. */
@@ -231,8 +233,11 @@ static DcepConfig *
 read_config(void)
 {
 	DcepConfig *config = palloc0(sizeof(DcepConfig));
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot;
 
+	/* No process of a parallel query may take a snapshot of its own. */
+	is_provisional = IsInParallelMode();
+	snapshot = RegisterSnapshot(is_provisional ? GetActiveSnapshot() : GetLatestSnapshot());
 	read_kinds(config);
 	for (size_t i = 0; i < lengthof(sources); i++)
 		sources[i].relid = read_table(config, sources[i].table, snapshot, sources[i].read_row);
@@ -248,7 +253,7 @@ dcep_config(void)
 	MemoryContext context;
 	MemoryContext caller;
 
-	if (is_current)
+	if (is_current && !(is_provisional && !IsInParallelMode()))
 		return current;
 	if (!callback_registered)
 	{
@@ -365,8 +370,8 @@ dcep_config_year(DateADT day)
 int
 dcep_config_kind(const DcepConfig *config, Oid value)
 {
-	for (int kind = 1; kind <= DCEP_KIND_COUNT; kind++)
-		if (config->kind_oid[kind] == value)
+	for (int kind = 1; kind <= DCEP_KIND_MAX; kind++)
+		if (OidIsValid(value) && config->kind_oid[kind] == value)
 			return kind;
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("this version does not know that kind of transfer"),
 					errhint("The library is older than the extension's SQL: restart the sessions.")));

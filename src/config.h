@@ -65,7 +65,7 @@ typedef struct DcepConfig
 	char currency[DCEP_CURRENCY_LEN];
 	int exponent;
 	pg_tz *timezone;
-	Oid kind_oid[DCEP_KIND_COUNT + 1]; /* enum values by DcepKind */
+	Oid kind_oid[DCEP_KIND_MAX + 1]; /* enum values by DcepKind; 0 for numbers that are none */
 	int institution_count;
 	DcepInstitution *institution;
 	int key_count;

@@ -37,8 +37,9 @@ typedef struct Payment
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
 	DateADT day;
-	bool burns; /* redemption: the payee gets no coin */
-	bool mints; /* issue: the payer spends no coin */
+	bool burns;		   /* redemption: the payee gets no coin */
+	bool mints;		   /* issue: the payer spends no coin */
+	bool consolidates; /* the payer is the payee, and its coins decide the amount */
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
@@ -221,7 +222,8 @@ find_earlier(Payment *payment)
 	if (instruction->key.data == NULL || !find_key(payment))
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
-				   earlier->amount == instruction->order.amount && same_text(earlier->memo, instruction->memo)
+				   (payment->consolidates || earlier->amount == instruction->order.amount) &&
+				   same_text(earlier->memo, instruction->memo)
 			   ? EARLIER_SAME
 			   : EARLIER_OTHER;
 }
@@ -250,6 +252,16 @@ check_cap(Payment *payment)
 						  payment->refusal);
 }
 
+/* The payer's limits and the payee's cap, which a consolidation cannot exceed: no money moves. */
+static bool
+check_limits(Payment *payment)
+{
+	const DcepClass *limits = dcep_config_class(payment->config, payment->named->party.class, payment->day);
+
+	return dcep_rules_limits(&payment->instruction->order, limits, payment->day, &payment->usage, payment->refusal) &&
+		   check_cap(payment);
+}
+
 /* All rules up to the coins. */
 static bool
 check_rules(Payment *payment, bool key_reused)
@@ -267,9 +279,7 @@ check_rules(Payment *payment, bool key_reused)
 		   dcep_rules_restrictions(payment->config, payer, payee, payment->refusal) &&
 		   (payment->payer == payment->named ||
 			dcep_rules_restrictions(payment->config, &payment->payer->party, payee, payment->refusal)) &&
-		   dcep_rules_limits(order, dcep_config_class(payment->config, payer->class, payment->day), payment->day,
-							 &payment->usage, payment->refusal) &&
-		   check_cap(payment);
+		   (payment->consolidates || check_limits(payment));
 }
 
 /* Chooses the coins; an issue needs none. */
@@ -278,6 +288,10 @@ choose_coins(Payment *payment)
 {
 	if (payment->mints)
 		return true;
+	if (payment->consolidates)
+		return dcep_spend_smallest(payment->statement, payment->config, payment->payer,
+								   payment->statement->consolidation.max_coins, payment->snapshot, &payment->spend,
+								   payment->refusal);
 	return dcep_spend_select(payment->statement, payment->config, payment->payer, payment->instruction->order.amount,
 							 payment->snapshot, &payment->spend, payment->refusal);
 }
@@ -296,7 +310,7 @@ compose_transfer(Payment *payment)
 	context->kind = instruction->order.kind;
 	context->payer = payment->payer->party.wallet;
 	context->payee = instruction->order.payee;
-	context->amount = instruction->order.amount;
+	context->amount = payment->consolidates ? payment->spend.total : instruction->order.amount;
 	context->created_at = dcep_unix_time(payment->now);
 	context->key = instruction->key;
 	context->memo = instruction->memo;
@@ -363,12 +377,26 @@ settle_payment(Payment *payment)
 	payer->dirty = true;
 }
 
+/* Locks a wallet that is to be consolidated in passing; false where others hold it. */
+static bool
+lock_in_passing(Payment *payment)
+{
+	DcepPurses *purses = &payment->statement->purses;
+	Snapshot snapshot = dcep_purses_snapshot(purses);
+	bool locked = dcep_purse_try_lock(purses, dcep_purse_of(purses, payment->instruction->order.payer), snapshot);
+
+	UnregisterSnapshot(snapshot);
+	return locked;
+}
+
 /* The payment proper, between known parties. */
 static DcepOutcome
 execute(Payment *payment)
 {
 	Earlier earlier = EARLIER_NONE;
 
+	if (payment->consolidates && payment->statement->consolidation.lenient && !lock_in_passing(payment))
+		return DCEP_NOTHING;
 	if (payment->tills)
 		earlier = find_earlier(payment);
 	if (earlier == EARLIER_SAME)
@@ -381,6 +409,8 @@ execute(Payment *payment)
 		return DCEP_REPLAYED;
 	if (!check_rules(payment, earlier == EARLIER_OTHER) || !choose_coins(payment))
 		return DCEP_REFUSED;
+	if (payment->consolidates && payment->spend.stored_count < 2)
+		return DCEP_NOTHING;
 	compose_transfer(payment);
 	if (!move_reserve(payment))
 		return DCEP_REFUSED;
@@ -399,9 +429,13 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 					   .instruction = instruction,
 					   .transfer = transfer,
 					   .refusal = refusal,
-					   .tills = dcep_till_owner(config, instruction->order.payer),
+					   /* a wallet consolidates its own coins, tills or not */
+					   .tills = instruction->order.kind == DCEP_KIND_CONSOLIDATE
+									? NULL
+									: dcep_till_owner(config, instruction->order.payer),
 					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
-					   .mints = instruction->order.kind == DCEP_KIND_ISSUE};
+					   .mints = instruction->order.kind == DCEP_KIND_ISSUE,
+					   .consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	ResourceOwner caller;
 	DcepOutcome outcome;
 

@@ -20,6 +20,7 @@ typedef struct DcepInstruction
 typedef enum DcepOutcome
 {
 	DCEP_PAID,	   /* executed: the transfer must now enter the journal */
+	DCEP_NOTHING,  /* a consolidation that finds nothing to do, or passes over a wallet that is locked */
 	DCEP_REPLAYED, /* the same instruction was executed before: the transfer is that one */
 	DCEP_REFUSED   /* nothing was changed */
 } DcepOutcome;

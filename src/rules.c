@@ -32,6 +32,8 @@ dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepPar
 		return refuse_wallet(refusal, ERRCODE_DCEP_WALLET_CLOSED, "wallet is closed", "Payer", order->payer);
 	if (payee->closed)
 		return refuse_wallet(refusal, ERRCODE_DCEP_WALLET_CLOSED, "wallet is closed", "Payee", order->payee);
+	if (order->kind == DCEP_KIND_CONSOLIDATE)
+		return true; /* the coins decide the amount, and a wallet pays itself */
 	if (order->amount <= 0)
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_AMOUNT_NOT_POSITIVE, "amount must be positive");
@@ -89,6 +91,8 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."
 					   : NULL;
+		case DCEP_KIND_CONSOLIDATE:
+			return order->payer == order->payee ? NULL : "A consolidation runs from a wallet to itself.";
 	}
 	return "There is no such kind.";
 }
@@ -138,14 +142,15 @@ check_restriction(const DcepConfig *config, const DcepParty *party, int flag, in
 	return true;
 }
 
-/* May the payer pay, may the payee receive? */
+/* May the payer pay, may the payee receive? Who consolidates receives nothing. */
 bool
 dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee, DcepRefusal *refusal)
 {
 	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
 							 "Payer", refusal) &&
-		   check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
-							 "Payee", refusal);
+		   (payer->wallet == payee->wallet ||
+			check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
+							  "Payee", refusal));
 }
 
 /* Brings the usage to a day: sums of a past day or year count no more. The day never goes back. */

@@ -4,6 +4,7 @@
 #include "spend.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 
 #include "errcodes.h"
@@ -86,6 +87,21 @@ take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, Dce
 	dcep_scan_end(&scan);
 }
 
+/* Takes the smallest coins in turn, at most so many. */
+static void
+take_smallest(DcepTable *table, int64 owner, int max, Snapshot snapshot, DcepSpend *spend)
+{
+	ScanKeyData key;
+	DcepScan scan;
+
+	dcep_key_init(&key, COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
+	while (spend->stored_count < max && dcep_scan_next(&scan, ForwardScanDirection))
+		take_stored(table, spend);
+	dcep_scan_end(&scan);
+	ExecClearTuple(table->slot);
+}
+
 /* What came from disk is verified before it is spent. */
 static bool
 verify_stored(DcepStatement *statement, const DcepConfig *config, const DcepPurse *purse, Snapshot snapshot,
@@ -94,8 +110,11 @@ verify_stored(DcepStatement *statement, const DcepConfig *config, const DcepPurs
 	bool sound = true;
 
 	for (int i = 0; sound && i < spend->stored_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		sound = dcep_coin_verify(config, &statement->journal, snapshot, spend->stored[i].id, purse->party.wallet,
 								 spend->stored[i].amount, refusal);
+	}
 	dcep_journal_release(&statement->journal);
 	return sound;
 }
@@ -152,6 +171,17 @@ dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse 
 	gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
 	if (spend->total < amount)
 		return refuse_coins(purse, amount, spend, refusal);
+	return verify_stored(statement, config, purse, snapshot, spend, refusal);
+}
+
+/* Chooses the smallest coins. */
+bool
+dcep_spend_smallest(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int max, Snapshot snapshot,
+					DcepSpend *spend, DcepRefusal *refusal)
+{
+	Assert(max <= DCEP_INPUTS_MAX);
+	memset(spend, 0, sizeof(DcepSpend));
+	take_smallest(statement->purses.coin, purse->party.wallet, max, snapshot, spend);
 	return verify_stored(statement, config, purse, snapshot, spend, refusal);
 }
 

@@ -42,6 +42,14 @@ extern bool dcep_spend_select(DcepStatement *statement, const DcepConfig *config
 /* Do a purse's coins cover an amount, as far as the snapshot and the statement show? The purse need not be locked. */
 extern bool dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount, Snapshot snapshot);
 
+/*
+ * Chooses the smallest coins of a locked purse for a consolidation, as many as
+ * there are but at most `max`, and verifies them. Coins that the statement has
+ * minted and not written yet are left alone.
+ */
+extern bool dcep_spend_smallest(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int max,
+								Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
+
 /* Ids of the chosen coins, in the order of consumption; palloc'd. */
 extern int64 *dcep_spend_inputs(const DcepPurse *purse, const DcepSpend *spend, uint32 *count);
 

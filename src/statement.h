@@ -34,6 +34,13 @@ typedef struct DcepGathered
 
 struct DcepSubmission;
 
+/* How the consolidations of a statement are done. */
+typedef struct DcepConsolidation
+{
+	int max_coins; /* that one consumes */
+	bool lenient;  /* passes over wallets that are locked or refused, instead of waiting and raising */
+} DcepConsolidation;
+
 typedef struct DcepStatement
 {
 	struct DcepStatement *outer; /* the statement within which this one runs */
@@ -49,6 +56,7 @@ typedef struct DcepStatement
 	DcepExecuted *executed;
 	int64 till;						   /* the till that paid last for its vault, or 0 */
 	struct DcepSubmission *submission; /* the lines of dcep.submit(), or NULL */
+	DcepConsolidation consolidation;   /* how consolidations are done */
 } DcepStatement;
 
 /* The statement that is paying now, or NULL. */

@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "access.h"
+#include "consolidate.h"
 #include "errcodes.h"
 #include "payment.h"
 #include "receipt.h"
@@ -53,6 +54,7 @@ dcep_transfer_begin(PG_FUNCTION_ARGS)
 	trigger_data(fcinfo);
 	statement = dcep_statement_begin();
 	statement->submission = dcep_submission_take();
+	statement->consolidation = dcep_consolidation_take();
 	if (statement->submission)
 		dcep_submission_lock(statement, dcep_config_required());
 	return PointerGetDatum(NULL);
@@ -93,9 +95,17 @@ check_not_supplied(TriggerData *trigger, const bool *nulls)
 						 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key and memo.")));
 }
 
-/* Refuses nulls where the caller must say what it wants. */
+/* Is this a row of the kind whose amount is computed? */
 static bool
-check_given(const bool *nulls, DcepRefusal *refusal)
+computes_amount(const DcepConfig *config, const Datum *values, const bool *nulls)
+{
+	return !nulls[DCEP_TRANSFER_KIND - 1] &&
+		   dcep_config_kind(config, DatumGetObjectId(values[DCEP_TRANSFER_KIND - 1])) == DCEP_KIND_CONSOLIDATE;
+}
+
+/* Refuses nulls where the caller must say what it wants, and an amount where it must not. */
+static bool
+check_given(const DcepConfig *config, const Datum *values, const bool *nulls, DcepRefusal *refusal)
 {
 	static const struct
 	{
@@ -105,14 +115,18 @@ check_given(const bool *nulls, DcepRefusal *refusal)
 					{DCEP_TRANSFER_PAYEE, "payee"},
 					{DCEP_TRANSFER_AMOUNT, "amount"},
 					{DCEP_TRANSFER_KIND, "kind"}};
+	bool computed_amount = computes_amount(config, values, nulls);
 
 	for (size_t i = 0; i < lengthof(required); i++)
-		if (nulls[required[i].column - 1])
+		if (nulls[required[i].column - 1] && !(computed_amount && required[i].column == DCEP_TRANSFER_AMOUNT))
 		{
 			dcep_refuse(refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "payer, payee, amount and kind must not be null");
 			return dcep_refusal_detail(refusal, "The %s is null.", required[i].name);
 		}
-	return true;
+	if (!computed_amount || nulls[DCEP_TRANSFER_AMOUNT - 1])
+		return true;
+	dcep_refuse(refusal, ERRCODE_GENERATED_ALWAYS, "cannot insert a value into column \"amount\" of a consolidation");
+	return dcep_refusal_detail(refusal, "It is the sum of the coins that are consumed.");
 }
 
 /* A row that has a hash already: a dump brings it back. Its hash must be that of its content. */
@@ -161,13 +175,15 @@ execute_row(const DcepConfig *config, const Datum *values, const bool *nulls, Dc
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were executed that had not begun"),
 				 errhint("Enable all triggers of dcep.transfer.")));
-	if (check_given(nulls, &refusal))
+	if (check_given(config, values, nulls, &refusal))
 	{
 		read_instruction(config, values, nulls, &instruction);
 		outcome = dcep_payment_execute(statement, config, &instruction, transfer, &refusal);
 	}
 	if (statement->submission)
 		dcep_submission_result(statement->submission, outcome, transfer, &refusal);
+	else if (outcome == DCEP_REFUSED && statement->consolidation.lenient)
+		dcep_consolidation_warn(&refusal);
 	else if (outcome == DCEP_REFUSED)
 		dcep_refusal_raise(&refusal);
 	return outcome;
@@ -197,7 +213,7 @@ dcep_transfer_execute(PG_FUNCTION_ARGS)
 	}
 	check_not_supplied(trigger, nulls);
 	if (execute_row(dcep_config_required(), values, nulls, &transfer) != DCEP_PAID)
-		return PointerGetDatum(NULL); /* no row: it was refused, or it is there already */
+		return PointerGetDatum(NULL); /* no row: refused, there already, or nothing to do */
 	dcep_transfer_write(config, &transfer, values, nulls);
 	row = heap_form_tuple(desc, values, nulls);
 	dcep_statement_executed(dcep_statement_current(), &transfer);

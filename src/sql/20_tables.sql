@@ -5,9 +5,9 @@
 -- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
 -- restored in any order, by several jobs at once, and a payment pays for none.
 
-CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem');
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate');
 COMMENT ON TYPE dcep.transfer_kind IS
-'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve)';
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it)';
 
 -- --- configuration -----------------------------------------------------------
 
@@ -216,9 +216,9 @@ CREATE INDEX transfer_payee ON dcep.transfer (payee);
 COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo) is the payment; everything else is computed and may not be given';
 COMMENT ON COLUMN dcep.transfer.id IS 'Its coins are 2 x id (the payee''s) and 2 x id + 1 (the change)';
 COMMENT ON COLUMN dcep.transfer.payer IS 'Wallet that paid, and whose chain the row is part of';
-COMMENT ON COLUMN dcep.transfer.payee IS 'Wallet that was paid';
+COMMENT ON COLUMN dcep.transfer.payee IS 'Wallet that was paid; the payer itself in a consolidation alone';
 COMMENT ON COLUMN dcep.transfer.kind IS 'What it is; transfer unless said otherwise';
-COMMENT ON COLUMN dcep.transfer.amount IS 'What the payee receives, minor units, > 0';
+COMMENT ON COLUMN dcep.transfer.amount IS 'What the payee receives, minor units, > 0; in a consolidation the worth of the coins consumed';
 COMMENT ON COLUMN dcep.transfer.change IS 'What came back to the payer as change, minor units; 0 where the coins fitted';
 COMMENT ON COLUMN dcep.transfer.created_at IS 'When it was executed, under the payer''s lock';
 COMMENT ON COLUMN dcep.transfer.seq IS 'Position in the payer''s chain, from 1 on without gaps';

@@ -109,6 +109,13 @@ CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint,
      WHERE CASE t.kind WHEN 'issue' THEN t.change <> 0 OR s.total IS NOT NULL
                        ELSE COALESCE(s.total, 0) <> t.amount::numeric + t.change END
     UNION ALL
+    SELECT 'consolidation', NULL, t.payer, t.id,
+           format('kind %s, payer and payee are %s, %s coins consumed, change %s', t.kind,
+                  CASE WHEN t.payer = t.payee THEN 'one' ELSE 'two' END, cardinality(t.inputs), t.change)
+      FROM dcep.transfer AS t
+     WHERE CASE t.kind WHEN 'consolidate' THEN t.payer <> t.payee OR t.change <> 0 OR cardinality(t.inputs) < 2
+                       ELSE t.payer = t.payee END
+    UNION ALL
     SELECT 'coin lost', NULL, l.owner, l.coin >> 1, format('coin %s is neither live nor consumed', l.coin)
       FROM (SELECT t.id << 1 AS coin, t.payee AS owner FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
             UNION ALL
@@ -116,7 +123,7 @@ CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint,
      WHERE NOT EXISTS (SELECT FROM input AS n WHERE n.coin = l.coin)
        AND NOT EXISTS (SELECT FROM dcep.coin AS c WHERE c.id = l.coin)
 $$;
-COMMENT ON FUNCTION dcep.audit_inputs() IS 'No coin is consumed twice, or live and consumed, or lost; inputs belong to the payer and add up';
+COMMENT ON FUNCTION dcep.audit_inputs() IS 'No coin is consumed twice, or live and consumed, or lost; inputs belong to the payer and add up; a wallet pays itself in a consolidation alone';
 
 -- Chains of payers and of reserves.
 CREATE FUNCTION dcep.audit_chains(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
@@ -157,7 +164,8 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
         SELECT t.id, t.seq, t.payer, t.amount, t.created_at, w.class,
                -- a chain's days never go back, whatever the clock did
                max((t.created_at AT TIME ZONE l.timezone)::date) OVER (PARTITION BY t.payer ORDER BY t.seq) AS day
-          FROM dcep.transfer AS t JOIN dcep.wallet AS w ON w.id = t.payer, dcep.ledger AS l),
+          FROM dcep.transfer AS t JOIN dcep.wallet AS w ON w.id = t.payer, dcep.ledger AS l
+         WHERE t.kind <> 'consolidate'),
     spent AS (
         SELECT p.*, sum(p.amount) OVER (PARTITION BY p.payer, p.day ORDER BY p.seq) AS day_spent,
                sum(p.amount) OVER (PARTITION BY p.payer, date_trunc('year', p.day) ORDER BY p.seq) AS year_spent,
@@ -169,11 +177,11 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
         SELECT h.id, h.wallet, h.delta, h.day, h.created_at, w.class, sum(h.delta) OVER (PARTITION BY h.wallet ORDER BY h.id) AS balance
           FROM (SELECT t.id, t.payee AS wallet, t.amount AS delta, t.created_at,
                        (t.created_at AT TIME ZONE l.timezone)::date AS day
-                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'redeem'
+                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind NOT IN ('redeem', 'consolidate')
                 UNION ALL
                 SELECT t.id, t.payer, -GREATEST(t.amount, -9223372036854775807), t.created_at,
                        (t.created_at AT TIME ZONE l.timezone)::date
-                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind <> 'issue') AS h
+                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind NOT IN ('issue', 'consolidate')) AS h
           JOIN dcep.wallet AS w ON w.id = h.wallet)
     SELECT 'limit exceeded', NULL::smallint, s.payer, s.id,
            format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(c.max_payment::text, 'any'),
@@ -197,7 +205,7 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
       FROM dcep.wallet_chain AS u JOIN spent AS s ON s.payer = u.wallet AND s.is_last
      WHERE (u.day, u.day_spent, u.year_spent, u.day_count) IS DISTINCT FROM (s.day, s.day_spent, s.year_spent, s.day_count)
 $$;
-COMMENT ON FUNCTION dcep.audit_limits() IS 'No payment was over a limit of its day, no credit over a balance cap; the usage on record is that of the journal';
+COMMENT ON FUNCTION dcep.audit_limits() IS 'No payment was over a limit of its day, no credit over a balance cap; the usage on record is that of the journal. Consolidations move no money and count for none of these';
 
 -- Wallets: every party exists, has its chain, and closed ones are empty.
 CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,

@@ -2,7 +2,7 @@
 
 REVOKE ALL ON SCHEMA dcep FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA dcep FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA dcep FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA dcep FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA dcep TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 
@@ -35,8 +35,10 @@ GRANT EXECUTE ON FUNCTION
     dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
     dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
+    dcep.consolidate(dcep.wallet_id, integer), dcep.crowded_wallets(integer, integer),
     dcep.generate_key(integer, text), dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
+GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.submit(dcep.instruction[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
     dcep.close_wallet(dcep.wallet_id), dcep.stock_tills(integer)
