@@ -27,3 +27,6 @@ BEGIN
 END
 $$;
 VACUUM ANALYZE;
+-- Paid by the bench's ordinary role, which is made later.
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO PUBLIC;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO PUBLIC;
