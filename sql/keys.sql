@@ -7,7 +7,7 @@ SELECT dcep.enroll_institution(61, 'Bank of Keys', 'operator');
 INSERT INTO t.wallet VALUES ('vault61', dcep.vault(61));
 SELECT dcep.deposit_reserve(61, 10000), (dcep.issue(61, 10000)).amount;
 CREATE VIEW t.key AS
-    SELECT k.institution, k.number, k.suite, octet_length(k.public_key) AS bytes, left(encode(k.public_key, 'hex'), 2) = '04' AS point, k.valid_from <= clock_timestamp() AS valid, k.valid_until,
+    SELECT k.institution, k.number, k.suite, octet_length(k.public_key) AS bytes, octet_length(k.public_key) = 65 AND get_byte(k.public_key, 0) = 4 AS point, k.valid_from <= clock_timestamp() AS valid, k.valid_until,
            k.revoked_at <= clock_timestamp() AS revoked, k.revocation_reason
       FROM dcep.signing_key AS k WHERE k.institution = 61;
 
