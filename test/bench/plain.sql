@@ -11,7 +11,7 @@ CREATE TABLE entry (
     at      timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ON entry (account);
-INSERT INTO account SELECT n, 1000000 FROM generate_series(0, :wallets - 1) AS n;
+INSERT INTO account SELECT n, 1000000000 FROM generate_series(0, :wallets - 1) AS n;
 
 -- Accounts are locked in the order of their ids, so that payments do not deadlock.
 CREATE FUNCTION pay(payer bigint, payee bigint, amount bigint) RETURNS void LANGUAGE plpgsql AS $$

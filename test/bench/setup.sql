@@ -30,7 +30,7 @@ INSERT INTO bench SELECT n, bench_wallet(n) FROM generate_series(0, :wallets - 1
 INSERT INTO dcep.wallet (id, institution, class) SELECT id, 2, 1 FROM bench;
 INSERT INTO dcep.wallet_chain (wallet) SELECT id FROM bench;
 GRANT SELECT ON bench TO bench_bank;
-INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(2), id, 1000000 FROM bench;
+INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(2), id, 1000000000 FROM bench;
 -- Payouts of the vault go through tills.
 SELECT dcep.open_tills(2, 32), dcep.stock_tills(2) \g /dev/null
 VACUUM ANALYZE;
