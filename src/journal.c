@@ -49,6 +49,14 @@ dcep_text(Datum value, bool is_null)
 	return result;
 }
 
+/* A text datum, or null. */
+Datum
+dcep_text_datum(DcepText text, bool *is_null)
+{
+	*is_null = text.data == NULL;
+	return *is_null ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(text.data, (int) text.len));
+}
+
 /* Copies a bytea that must have a certain length. */
 static bool
 read_bytes(Datum value, uint8 *to, int len)
@@ -188,14 +196,6 @@ write_inputs(const DcepContext *context)
 	return PointerGetDatum(array);
 }
 
-/* A text datum, or null. */
-static Datum
-write_text(DcepText text, bool *is_null)
-{
-	*is_null = text.data == NULL;
-	return *is_null ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(text.data, (int) text.len));
-}
-
 /* Fills the columns of a row. */
 void
 dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls)
@@ -223,8 +223,8 @@ dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datu
 	VALUE(DCEP_TRANSFER_BATCH_INDEX) = Int16GetDatum(transfer->batch_index);
 	VALUE(DCEP_TRANSFER_SIGNATURE) =
 		transfer->batch ? (Datum) 0 : dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
-	VALUE(DCEP_TRANSFER_KEY) = write_text(context->key, &IS_NULL(DCEP_TRANSFER_KEY));
-	VALUE(DCEP_TRANSFER_MEMO) = write_text(context->memo, &IS_NULL(DCEP_TRANSFER_MEMO));
+	VALUE(DCEP_TRANSFER_KEY) = dcep_text_datum(context->key, &IS_NULL(DCEP_TRANSFER_KEY));
+	VALUE(DCEP_TRANSFER_MEMO) = dcep_text_datum(context->memo, &IS_NULL(DCEP_TRANSFER_MEMO));
 }
 
 /* Computes the opening of a transfer. */

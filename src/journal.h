@@ -81,6 +81,8 @@ extern TimestampTz dcep_pg_time(int64 unix_time);
 
 /* The text of a text datum that may be null. */
 extern DcepText dcep_text(Datum value, bool is_null);
+/* And back: a text datum, palloc'd, or null. */
+extern Datum dcep_text_datum(DcepText text, bool *is_null);
 
 /* Reads a row. Returns NULL, or what makes it unreadable. */
 extern const char *dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls,

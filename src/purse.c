@@ -104,21 +104,13 @@ find_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 wallet)
 	return dcep_table_find(table, index, snapshot, &key, 1);
 }
 
-/* Refuses to go on with facts that this transaction's snapshot hides. */
-static void
-raise_stale(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					errmsg("could not serialize access due to concurrent update")));
-}
-
 /*
- * Reads a party from dcep.wallet. A row that changed after the snapshot is
+ * Reads a purse's party from dcep.wallet, or reads it anew. A row that changed after the snapshot is
  * read again with a newer one, or cannot be read at all where the isolation
  * level forbids that.
  */
-static void
-read_party(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+void
+dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 {
 	DcepTable *table = purses->wallet;
 	DcepParty *party = &purse->party;
@@ -142,18 +134,11 @@ read_party(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 		Snapshot newer;
 
 		if (IsolationUsesXactSnapshot())
-			raise_stale();
+			dcep_raise_concurrent();
 		newer = dcep_purses_snapshot(purses);
-		read_party(purses, purse, newer);
+		dcep_purse_read(purses, purse, newer);
 		UnregisterSnapshot(newer);
 	}
-}
-
-/* Reads a purse's party, or reads it anew. */
-void
-dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
-{
-	read_party(purses, purse, snapshot);
 }
 
 /* The purse of a wallet. */

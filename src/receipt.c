@@ -79,10 +79,7 @@ fill_receipt(const DcepConfig *config, DcepJournal *journal, const DcepTransfer 
 	values[RECEIPT_PAYER] = Int64GetDatum(context->payer);
 	values[RECEIPT_PAYEE] = Int64GetDatum(context->payee);
 	values[RECEIPT_AMOUNT] = Int64GetDatum(context->amount);
-	nulls[RECEIPT_KEY] = context->key.data == NULL;
-	values[RECEIPT_KEY] = nulls[RECEIPT_KEY]
-							  ? (Datum) 0
-							  : PointerGetDatum(cstring_to_text_with_len(context->key.data, (int) context->key.len));
+	values[RECEIPT_KEY] = dcep_text_datum(context->key, &nulls[RECEIPT_KEY]);
 	values[RECEIPT_CREATED_AT] = TimestampTzGetDatum(dcep_pg_time(context->created_at));
 	values[RECEIPT_SEQ] = Int64GetDatum(context->seq);
 	values[RECEIPT_ISSUER] = Int16GetDatum(transfer->issuer);

@@ -176,11 +176,7 @@ append_entry(const DcepConfig *config, Account *account, const DcepEntry *entry)
 	values[ENTRY_PREV_HASH - 1] = dcep_bytes_datum(entry->prev_hash, DCEP_HASH_LEN);
 	values[ENTRY_HASH - 1] = dcep_bytes_datum(hash, DCEP_HASH_LEN);
 	values[ENTRY_SIGNATURE - 1] = dcep_bytes_datum(signature, DCEP_SIGNATURE_LEN);
-	nulls[ENTRY_REFERENCE - 1] = entry->reference.data == NULL;
-	values[ENTRY_REFERENCE - 1] =
-		entry->reference.data
-			? PointerGetDatum(cstring_to_text_with_len(entry->reference.data, (int) entry->reference.len))
-			: (Datum) 0;
+	values[ENTRY_REFERENCE - 1] = dcep_text_datum(entry->reference, &nulls[ENTRY_REFERENCE - 1]);
 	dcep_table_insert(account->entries, values, nulls);
 
 	values[ACCOUNT_INSTITUTION - 1] = Int16GetDatum(entry->institution);

@@ -130,7 +130,7 @@ read_line(HeapTupleHeader record, DcepLine *line)
 
 /* Reads all lines of an instruction[]. */
 static DcepSubmission *
-read_batch(ArrayType *array)
+read_submission(ArrayType *array)
 {
 	DcepSubmission *submission = palloc0(sizeof(DcepSubmission));
 	Datum *elements;
@@ -322,15 +322,6 @@ typedef struct Column
 	Oid type;
 } Column;
 
-/* A text column's value. */
-static void
-put_text(Column *column, int row, DcepText value)
-{
-	column->nulls[row] = value.data == NULL;
-	column->values[row] =
-		value.data ? PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.len)) : (Datum) 0;
-}
-
 /* The rows as one array a column. */
 static void
 fill_columns(const DcepSubmission *submission, Column *columns)
@@ -347,8 +338,8 @@ fill_columns(const DcepSubmission *submission, Column *columns)
 		columns[FIELD_PAYER].values[row] = Int64GetDatum(instruction->order.payer);
 		columns[FIELD_PAYEE].values[row] = Int64GetDatum(instruction->order.payee);
 		columns[FIELD_AMOUNT].values[row] = Int64GetDatum(instruction->order.amount);
-		put_text(&columns[FIELD_KEY], row, instruction->key);
-		put_text(&columns[FIELD_MEMO], row, instruction->memo);
+		columns[FIELD_KEY].values[row] = dcep_text_datum(instruction->key, &columns[FIELD_KEY].nulls[row]);
+		columns[FIELD_MEMO].values[row] = dcep_text_datum(instruction->memo, &columns[FIELD_MEMO].nulls[row]);
 	}
 }
 
@@ -447,7 +438,7 @@ dcep_submit(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instructions must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 	receipt_desc = lookup_rowtype_tupdesc_copy(TupleDescAttr(result->setDesc, RESULT_RECEIPT)->atttypid, -1);
-	submission = read_batch(PG_GETARG_ARRAYTYPE_P(0));
+	submission = read_submission(PG_GETARG_ARRAYTYPE_P(0));
 	insert_rows(submission, TupleDescAttr(receipt_desc, 2)->atttypid);
 	dcep_journal_open(&journal, false);
 	for (int i = 0; i < submission->line_count; i++)

@@ -229,11 +229,12 @@ dcep_row_state(DcepTable *table)
 }
 
 /* Raises what the server's own executor would for a row that moved on. */
-static void
-raise_concurrent(void)
+void
+dcep_raise_concurrent(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					errmsg("could not serialize access due to concurrent update")));
+	pg_unreachable();
 }
 
 /* Locks the current row and fetches its newest version, as far as `policy` lets it. */
@@ -256,7 +257,7 @@ dcep_row_lock(DcepTable *table)
 	TM_Result result = lock_row(table, LockWaitBlock);
 
 	if (result == TM_Updated || result == TM_Deleted)
-		raise_concurrent();
+		dcep_raise_concurrent();
 	if (result != TM_Ok)
 		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
 }
@@ -331,7 +332,7 @@ dcep_table_delete(DcepTable *table, ItemPointer tid)
 										  true, &failure, false);
 
 	if (result == TM_Updated || result == TM_Deleted)
-		raise_concurrent();
+		dcep_raise_concurrent();
 	if (result != TM_Ok)
 		elog(ERROR, "could not delete a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
 }

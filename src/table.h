@@ -102,6 +102,9 @@ typedef enum DcepRowState
 /* Is the row in table->slot still the last word? */
 extern DcepRowState dcep_row_state(DcepTable *table);
 
+/* Raises 40001, as the server's own executor does for a row that moved on beyond the transaction's snapshot. */
+extern _Noreturn void dcep_raise_concurrent(void);
+
 /*
  * Locks the row in table->slot against other writers until the end of the
  * transaction, waiting for whoever holds it, and leaves its newest version in

@@ -239,8 +239,7 @@ dcep_till_find_current_key(const DcepConfig *config, DcepStatement *statement, i
 
 	if (found && IsolationUsesXactSnapshot() &&
 		!dcep_till_find_key(config, &statement->journal, own, payer, key, transfer))
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to concurrent update")));
+		dcep_raise_concurrent();
 	UnregisterSnapshot(newest);
 	UnregisterSnapshot(own);
 	return found;
