@@ -3,8 +3,6 @@
  */
 #include "batch.h"
 
-#include "utils/fmgroids.h"
-
 #include "opening.h"
 
 /* Columns of dcep.signed_batch. */
@@ -45,11 +43,9 @@ read_batch(DcepTable *batches, DcepBatch *batch)
 const char *
 dcep_batch_find(DcepTable *batches, Snapshot snapshot, int64 id, DcepBatch *batch)
 {
-	ScanKeyData key;
 	const char *wrong;
 
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	if (!dcep_table_find(batches, DCEP_SIGNED_BATCH_PKEY, snapshot, &key, 1))
+	if (!dcep_table_find_number(batches, DCEP_SIGNED_BATCH_PKEY, snapshot, id))
 		return "its batch is missing";
 	wrong = read_batch(batches, batch);
 	ExecClearTuple(batches->slot);

@@ -13,11 +13,11 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "access.h"
 #include "errcodes.h"
+#include "holding.h"
 #include "idset.h"
 #include "journal.h"
 #include "types.h"
@@ -117,12 +117,9 @@ check_link(Walk *walk, const DcepTransfer *transfer)
 static bool
 transfer_exists(Walk *walk, int64 id)
 {
-	ScanKeyData key;
 	DcepTable *table = dcep_table_open(DCEP_TRANSFER, NULL);
-	bool found;
+	bool found = dcep_table_find_number(table, DCEP_TRANSFER_PKEY, walk->snapshot, id);
 
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	found = dcep_table_find(table, DCEP_TRANSFER_PKEY, walk->snapshot, &key, 1);
 	dcep_table_close(table);
 	return found;
 }
@@ -260,7 +257,7 @@ walk_chains(Walk *walk)
 	DcepScan transfers;
 	DcepScan chains;
 
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
+	dcep_key_number(&key, 1, walk->only);
 	transfers = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, &key, keys);
 	chains = dcep_scan_begin(chain, DCEP_WALLET_CHAIN_PKEY, walk->snapshot, &key, keys);
 	MemoryContextSwitchTo(walk->scratch);
@@ -302,14 +299,14 @@ check_coins(Walk *walk)
 	ScanKeyData key;
 	DcepScan scan;
 
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(walk->only));
+	dcep_key_number(&key, 1, walk->only);
 	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, walk->snapshot, &key, walk->only ? 1 : 0);
 	while (next_row(walk, &scan))
 	{
-		int64 id = DatumGetInt64(dcep_column(table, 3));
+		int64 id = DatumGetInt64(dcep_column(table, DCEP_COIN_ID));
 
 		if (walk->only ? !transfer_exists(walk, id >> 1) : !dcep_idset_has(walk->present, id >> 1))
-			report(walk, "orphan", DatumGetInt64(dcep_column(table, 1)), 0, id >> 1,
+			report(walk, "orphan", DatumGetInt64(dcep_column(table, DCEP_COIN_OWNER)), 0, id >> 1,
 				   psprintf("live coin " INT64_FORMAT " was minted by no transfer", id));
 	}
 	dcep_scan_end(&scan);

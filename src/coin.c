@@ -7,11 +7,11 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "access.h"
 #include "errcodes.h"
+#include "holding.h"
 #include "journal.h"
 #include "keyring.h"
 #include "rules.h"
@@ -25,13 +25,8 @@ PG_FUNCTION_INFO_V1(dcep_verify_coin);
 PG_FUNCTION_INFO_V1(dcep_check_coin);
 PG_FUNCTION_INFO_V1(dcep_coin_state);
 
-/* Columns of dcep.coin and dcep.wallet that are read here. */
-enum
-{
-	COIN_AMOUNT = 2,
-	COIN_ID = 3,
-	WALLET_FLAGS = 4
-};
+/* Of dcep.wallet. */
+#define WALLET_FLAGS 4
 
 /* --- a wallet's coins -------------------------------------------------------- */
 
@@ -40,14 +35,12 @@ static int
 require_wallet(int64 wallet)
 {
 	DcepTable *table;
-	ScanKeyData key;
 	bool found;
 	int flags = 0;
 
 	dcep_access_require_wallet(wallet);
 	table = dcep_table_open(DCEP_WALLET, NULL);
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	found = dcep_table_find(table, DCEP_WALLET_PKEY, GetActiveSnapshot(), &key, 1);
+	found = dcep_table_find_number(table, DCEP_WALLET_PKEY, GetActiveSnapshot(), wallet);
 	if (found)
 		flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
 	dcep_table_close(table);
@@ -62,30 +55,13 @@ require_wallet(int64 wallet)
 	return flags;
 }
 
-/* Begins a scan of a wallet's live coins, the smallest first. */
-static DcepScan
-scan_coins(DcepTable *table, int64 wallet, Snapshot snapshot)
-{
-	ScanKeyData key;
-
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	return dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
-}
-
 /* Sum of a wallet's live coins. */
 static int64
 sum_coins(int64 wallet, Snapshot snapshot)
 {
 	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
-	DcepScan scan = scan_coins(table, wallet, snapshot);
-	int64 sum = 0;
+	int64 sum = dcep_holding_sum(table, snapshot, wallet);
 
-	while (dcep_scan_next(&scan, ForwardScanDirection))
-	{
-		CHECK_FOR_INTERRUPTS();
-		sum += DatumGetInt64(dcep_column(table, COIN_AMOUNT));
-	}
-	dcep_scan_end(&scan);
 	dcep_table_close(table);
 	return sum;
 }
@@ -161,11 +137,11 @@ dcep_coins(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	dcep_journal_open(&journal, false);
 	table = dcep_table_open(DCEP_COIN, NULL);
-	scan = scan_coins(table, wallet, GetActiveSnapshot());
+	scan = dcep_holding_scan(table, GetActiveSnapshot(), wallet);
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep coins", ALLOCSET_DEFAULT_SIZES);
 	while (dcep_scan_next(&scan, ForwardScanDirection))
 	{
-		int64 id = DatumGetInt64(dcep_column(table, COIN_ID));
+		int64 id = DatumGetInt64(dcep_column(table, DCEP_COIN_ID));
 		MemoryContext caller = MemoryContextSwitchTo(scratch);
 		Datum coin;
 		bool is_null = false;
@@ -274,9 +250,9 @@ is_live(const DcepCoin *coin, Snapshot snapshot)
 	ScanKeyData keys[3];
 	bool found;
 
-	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
-	dcep_key_init(&keys[1], 2, F_INT8EQ, InvalidOid, Int64GetDatum(coin->amount));
-	dcep_key_init(&keys[2], 3, F_INT8EQ, InvalidOid, Int64GetDatum(coin->id));
+	dcep_key_number(&keys[0], DCEP_COIN_OWNER, coin->owner);
+	dcep_key_number(&keys[1], DCEP_COIN_AMOUNT, coin->amount);
+	dcep_key_number(&keys[2], DCEP_COIN_ID, coin->id);
 	found = dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 3);
 	dcep_table_close(table);
 	return found;
@@ -287,12 +263,8 @@ static bool
 is_frozen(const DcepCoin *coin, Snapshot snapshot)
 {
 	DcepTable *table = dcep_table_open(DCEP_WALLET, NULL);
-	ScanKeyData key;
-	bool frozen;
-
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(coin->owner));
-	frozen = dcep_table_find(table, DCEP_WALLET_PKEY, snapshot, &key, 1) &&
-			 (DatumGetInt32(dcep_column(table, WALLET_FLAGS)) & DCEP_FLAG_NO_DEBIT);
+	bool frozen = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, coin->owner) &&
+				  (DatumGetInt32(dcep_column(table, WALLET_FLAGS)) & DCEP_FLAG_NO_DEBIT);
 	dcep_table_close(table);
 	return frozen;
 }

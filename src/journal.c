@@ -336,10 +336,7 @@ read_slot(const DcepConfig *config, DcepJournal *journal, DcepTransfer *transfer
 bool
 dcep_transfer_find(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, DcepTransfer *transfer)
 {
-	ScanKeyData key;
-
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(id));
-	if (!dcep_table_find(journal->transfers, DCEP_TRANSFER_PKEY, snapshot, &key, 1))
+	if (!dcep_table_find_number(journal->transfers, DCEP_TRANSFER_PKEY, snapshot, id))
 		return false;
 	read_slot(config, journal, transfer);
 	return true;
@@ -353,7 +350,7 @@ dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot 
 	ScanKeyData keys[2];
 	Datum text_datum = PointerGetDatum(cstring_to_text_with_len(key.data, (int) key.len));
 
-	dcep_key_init(&keys[0], 1, F_INT8EQ, InvalidOid, Int64GetDatum(payer));
+	dcep_key_number(&keys[0], 1, payer);
 	dcep_key_init(&keys[1], 2, F_TEXTEQ, C_COLLATION_OID, text_datum);
 	if (!dcep_table_find(journal->transfers, DCEP_TRANSFER_PAYER_KEY, snapshot, keys, 2))
 		return false;

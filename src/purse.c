@@ -5,11 +5,11 @@
 
 #include "access/xact.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "errcodes.h"
+#include "holding.h"
 
 /* Purses that are kept before they are written, so that a bulk of any size fits into memory. */
 #define PURSES_MAX 20000
@@ -94,16 +94,6 @@ dcep_purses_snapshot(DcepPurses *purses)
 
 /* --- purses ------------------------------------------------------------------ */
 
-/* Finds a wallet's row and its state in one of the two tables. */
-static bool
-find_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 wallet)
-{
-	ScanKeyData key;
-
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(wallet));
-	return dcep_table_find(table, index, snapshot, &key, 1);
-}
-
 /*
  * Reads a purse's party from dcep.wallet, or reads it anew. A row that changed after the snapshot is
  * read again with a newer one, or cannot be read at all where the isolation
@@ -116,7 +106,7 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	DcepParty *party = &purse->party;
 	DcepRowState state = DCEP_ROW_STABLE;
 
-	party->exists = find_row(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
+	party->exists = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
 	if (party->exists)
 	{
 		text *status = DatumGetTextPP(dcep_column(table, WALLET_STATUS));
@@ -183,7 +173,7 @@ dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 
 	if (purse->locked)
 		return true;
-	if (!find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
+	if (!dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
 		return false;
 	dcep_row_lock(table);
 	load_chain(table, purse);
@@ -200,7 +190,8 @@ dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 
 	if (purse->locked)
 		return true;
-	if (find_row(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet) && dcep_row_try_lock(table))
+	if (dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet) &&
+		dcep_row_try_lock(table))
 	{
 		load_chain(table, purse);
 		purse->known = false; /* the wallet may have been restricted before we got it */
@@ -217,21 +208,11 @@ dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 int64
 dcep_purse_balance(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 {
-	DcepTable *table = purses->coin;
-	ScanKeyData key;
-	DcepScan scan;
-
 	Assert(purse->locked);
 	if (purse->balance_known)
 		return purse->balance;
-	purse->balance = 0;
 	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : snapshot);
-	dcep_key_init(&key, 1, F_INT8EQ, InvalidOid, Int64GetDatum(purse->party.wallet));
-	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
-	while (dcep_scan_next(&scan, ForwardScanDirection))
-		purse->balance += DatumGetInt64(dcep_column(table, 2));
-	dcep_scan_end(&scan);
-	ExecClearTuple(table->slot);
+	purse->balance = dcep_holding_sum(purses->coin, snapshot, purse->party.wallet);
 	UnregisterSnapshot(snapshot);
 	for (int i = 0; i < purse->minted_count; i++)
 		purse->balance += purse->minted[i].amount;
@@ -284,13 +265,15 @@ write_chain(DcepPurses *purses, DcepPurse *purse)
 static void
 write_minted(DcepPurses *purses, DcepPurse *purse)
 {
-	bool nulls[3] = {false};
+	bool nulls[DCEP_COIN_COLUMNS] = {false};
 
 	for (int i = 0; i < purse->minted_count; i++)
 	{
-		Datum values[3] = {Int64GetDatum(purse->party.wallet), Int64GetDatum(purse->minted[i].amount),
-						   Int64GetDatum(purse->minted[i].id)};
+		Datum values[DCEP_COIN_COLUMNS];
 
+		values[DCEP_COIN_OWNER - 1] = Int64GetDatum(purse->party.wallet);
+		values[DCEP_COIN_AMOUNT - 1] = Int64GetDatum(purse->minted[i].amount);
+		values[DCEP_COIN_ID - 1] = Int64GetDatum(purse->minted[i].id);
 		dcep_table_insert(purses->coin, values, nulls);
 	}
 	purse->minted_count = 0;

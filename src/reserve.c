@@ -110,7 +110,7 @@ last_balance(DcepTable *entries, int institution, int64 seq)
 	if (seq == 0)
 		return 0;
 	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
-	dcep_key_init(&keys[1], 2, F_INT8EQ, InvalidOid, Int64GetDatum(seq));
+	dcep_key_number(&keys[1], 2, seq);
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	if (!dcep_table_find(entries, DCEP_RESERVE_ENTRY_PKEY, snapshot, keys, 2))
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),

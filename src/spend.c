@@ -8,14 +8,7 @@
 #include "utils/fmgroids.h"
 
 #include "errcodes.h"
-
-/* Columns of dcep.coin. */
-enum
-{
-	COIN_OWNER = 1,
-	COIN_AMOUNT,
-	COIN_ID
-};
+#include "holding.h"
 
 /* Adds a coin to the total. */
 static void
@@ -49,8 +42,8 @@ take_stored(DcepTable *table, DcepSpend *spend)
 									  : palloc(spend->stored_room * sizeof(DcepStoredCoin));
 	}
 	coin = &spend->stored[spend->stored_count++];
-	coin->id = DatumGetInt64(dcep_column(table, COIN_ID));
-	coin->amount = DatumGetInt64(dcep_column(table, COIN_AMOUNT));
+	coin->id = DatumGetInt64(dcep_column(table, DCEP_COIN_ID));
+	coin->amount = DatumGetInt64(dcep_column(table, DCEP_COIN_AMOUNT));
 	coin->tid = table->slot->tts_tid;
 	add_total(spend, coin->amount);
 }
@@ -62,9 +55,9 @@ take_fitting(DcepTable *table, int64 owner, int64 missing, Snapshot snapshot, Dc
 	ScanKeyData keys[2];
 	FmgrInfo at_least;
 
-	dcep_key_init(&keys[0], COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
+	dcep_key_number(&keys[0], DCEP_COIN_OWNER, owner);
 	fmgr_info(F_INT8GE, &at_least);
-	ScanKeyEntryInitializeWithInfo(&keys[1], 0, COIN_AMOUNT, BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
+	ScanKeyEntryInitializeWithInfo(&keys[1], 0, DCEP_COIN_AMOUNT, BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
 								   &at_least, Int64GetDatum(missing));
 	if (!dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 2))
 		return false;
@@ -76,11 +69,8 @@ take_fitting(DcepTable *table, int64 owner, int64 missing, Snapshot snapshot, Dc
 static void
 take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, DcepSpend *spend)
 {
-	ScanKeyData key;
-	DcepScan scan;
+	DcepScan scan = dcep_holding_scan(table, snapshot, owner);
 
-	dcep_key_init(&key, COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
-	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 	while (spend->total < amount && spend->minted_count + spend->stored_count < DCEP_INPUTS_MAX &&
 		   dcep_scan_next(&scan, BackwardScanDirection))
 		take_stored(table, spend);
@@ -91,11 +81,8 @@ take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, Dce
 static void
 take_smallest(DcepTable *table, int64 owner, int max, Snapshot snapshot, DcepSpend *spend)
 {
-	ScanKeyData key;
-	DcepScan scan;
+	DcepScan scan = dcep_holding_scan(table, snapshot, owner);
 
-	dcep_key_init(&key, COIN_OWNER, F_INT8EQ, InvalidOid, Int64GetDatum(owner));
-	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, &key, 1);
 	while (spend->stored_count < max && dcep_scan_next(&scan, ForwardScanDirection))
 		take_stored(table, spend);
 	dcep_scan_end(&scan);

@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -126,6 +127,13 @@ dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation,
 	ScanKeyEntryInitializeWithInfo(key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, &function, value);
 }
 
+/* The same for a column of bigint, or of wallet numbers. */
+void
+dcep_key_number(ScanKey key, AttrNumber column, int64 number)
+{
+	dcep_key_init(key, column, F_INT8EQ, InvalidOid, Int64GetDatum(number));
+}
+
 /* An index, opened; one that the table already has open is taken from there. */
 static Relation
 open_index(DcepTable *table, DcepRelation index)
@@ -177,6 +185,26 @@ dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey
 
 	dcep_scan_end(&scan);
 	return found;
+}
+
+/* Finds one row by a number. */
+bool
+dcep_table_find_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number)
+{
+	ScanKeyData key;
+
+	dcep_key_number(&key, 1, number);
+	return dcep_table_find(table, index, snapshot, &key, 1);
+}
+
+/* Begins a scan of the rows of a number. */
+DcepScan
+dcep_scan_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number)
+{
+	ScanKeyData key;
+
+	dcep_key_number(&key, 1, number);
+	return dcep_scan_begin(table, index, snapshot, &key, 1);
 }
 
 /* Column of the current row that cannot be null. */

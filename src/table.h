@@ -77,6 +77,9 @@ extern void dcep_table_close(DcepTable *table);
 /* Equality scan key on the n-th column of an index. */
 extern void dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value);
 
+/* The same for a column of bigint, or of wallet numbers. */
+extern void dcep_key_number(ScanKey key, AttrNumber column, int64 number);
+
 extern DcepScan dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);
 /* Leaves the next row in table->slot. */
 extern bool dcep_scan_next(DcepScan *scan, ScanDirection direction);
@@ -85,6 +88,10 @@ extern void dcep_scan_end(DcepScan *scan);
 
 /* Finds one row by the first column(s) of an index, leaves it in table->slot. */
 extern bool dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);
+
+/* The same, and a scan, by an index whose first column is a bigint or a wallet number. */
+extern bool dcep_table_find_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number);
+extern DcepScan dcep_scan_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number);
 
 /* Column of table->slot that cannot be null. */
 extern Datum dcep_column(DcepTable *table, AttrNumber column);
