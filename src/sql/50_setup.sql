@@ -66,17 +66,10 @@ BEGIN
         INSERT INTO dcep.institution (code, name, kind) VALUES (add_institution.code, add_institution.name, 'supervisor');
         RETURN;
     END IF;
-    -- The institution names its vault and the vault its institution.
+    INSERT INTO dcep.institution_secret (code, number_secret) VALUES (add_institution.code, new_secret);
     INSERT INTO dcep.institution (code, name, kind, vault)
     VALUES (add_institution.code, add_institution.name, add_institution.kind,
-            dcep.allot_number(add_institution.code, nextval('dcep.wallet_number_seq'), new_secret));
-    INSERT INTO dcep.institution_secret (code, number_secret) VALUES (add_institution.code, new_secret);
-    INSERT INTO dcep.wallet (id, institution, class, form)
-    SELECT i.vault, i.code, 0, 'vault' FROM dcep.institution AS i WHERE i.code = add_institution.code;
-    INSERT INTO dcep.wallet_chain (wallet)
-    SELECT i.vault FROM dcep.institution AS i WHERE i.code = add_institution.code;
-    INSERT INTO dcep.wallet_event (wallet, event, class)
-    SELECT i.vault, 'open', 0 FROM dcep.institution AS i WHERE i.code = add_institution.code;
+            dcep.add_wallet(add_institution.code, 0, 'vault', NULL));
     IF kind = 'operator' THEN
         INSERT INTO dcep.reserve_account (institution) VALUES (add_institution.code);
     END IF;
