@@ -323,8 +323,8 @@ dcep_journal_batch(DcepJournal *journal, Snapshot snapshot, int64 id)
 }
 
 /* Reads the row in the journal's slot. */
-static void
-read_slot(const DcepConfig *config, DcepJournal *journal, DcepTransfer *transfer)
+void
+dcep_journal_read(const DcepConfig *config, DcepJournal *journal, DcepTransfer *transfer)
 {
 	TupleTableSlot *slot = journal->transfers->slot;
 
@@ -338,7 +338,7 @@ dcep_transfer_find(const DcepConfig *config, DcepJournal *journal, Snapshot snap
 {
 	if (!dcep_table_find_number(journal->transfers, DCEP_TRANSFER_PKEY, snapshot, id))
 		return false;
-	read_slot(config, journal, transfer);
+	dcep_journal_read(config, journal, transfer);
 	return true;
 }
 
@@ -354,7 +354,7 @@ dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot 
 	dcep_key_init(&keys[1], 2, F_TEXTEQ, C_COLLATION_OID, text_datum);
 	if (!dcep_table_find(journal->transfers, DCEP_TRANSFER_PAYER_KEY, snapshot, keys, 2))
 		return false;
-	read_slot(config, journal, transfer);
+	dcep_journal_read(config, journal, transfer);
 	return true;
 }
 

@@ -99,6 +99,8 @@ extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *tra
 /* A number that differs where any column of the row differs (not cryptographic). */
 extern uint64 dcep_transfer_digest(const DcepTransfer *transfer);
 
+/* Reads the row in journal->transfers->slot; an error (XX001) where it is damaged. */
+extern void dcep_journal_read(const DcepConfig *config, DcepJournal *journal, DcepTransfer *transfer);
 /* Finds a row by id. */
 extern bool dcep_transfer_find(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id,
 							   DcepTransfer *transfer);

@@ -183,7 +183,7 @@ add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer
 void
 dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer)
 {
-	if (statement->executed_count > 0)
+	if (statement->settlement.count > 0)
 	{
 		add_to_batch(statement, kept, transfer);
 		return;
@@ -202,7 +202,7 @@ write_all(DcepStatement *statement)
 	dcep_purses_write(&statement->purses);
 }
 
-/* Writes it early, for a statement within this one. */
+/* Writes it early: memory is short, or a statement within this one is to see it. */
 static void
 flush_statement(DcepStatement *statement)
 {
@@ -242,54 +242,11 @@ dcep_statement_begin(void)
 
 /* Notes a payment whose journal row is about to be inserted. */
 void
-dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer)
+dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer, HeapTuple row)
 {
-	if (statement->executed_count == statement->executed_room)
-	{
-		statement->executed_room = Max(8, statement->executed_room * 2);
-		statement->executed =
-			statement->executed
-				? repalloc_huge(statement->executed, statement->executed_room * sizeof(DcepExecuted))
-				: MemoryContextAlloc(statement->context, statement->executed_room * sizeof(DcepExecuted));
-	}
-	statement->executed[statement->executed_count++] =
-		(DcepExecuted){transfer->context.id, dcep_transfer_digest(transfer)};
+	dcep_settlement_note(&statement->settlement, statement->context, transfer, row);
 	if (dcep_purses_are_full(&statement->purses))
-		write_all(statement);
-}
-
-/* Is the row of an executed payment in the journal, just as it was signed? It is our own row: no snapshot decides. */
-static void
-check_executed(DcepStatement *statement, const DcepConfig *config, const DcepExecuted *executed)
-{
-	DcepTransfer transfer;
-
-	if (!dcep_transfer_find(config, &statement->journal, SnapshotSelf, executed->id, &transfer))
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN),
-						errmsg("a payment was executed but its row did not enter the journal"),
-						errdetail("Transfer " INT64_FORMAT ".", executed->id),
-						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
-	if (dcep_transfer_digest(&transfer) != executed->digest)
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("a payment's row was changed after it was signed"),
-						errdetail("Transfer " INT64_FORMAT ".", executed->id),
-						errhint("A trigger on dcep.transfer changed the row. Nothing has been paid.")));
-}
-
-/* Looks for every executed payment's row. */
-static void
-check_journal(DcepStatement *statement)
-{
-	const DcepConfig *config = dcep_config_required();
-	MemoryContext scratch = AllocSetContextCreate(statement->context, "dcep check", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(scratch);
-
-	for (int64 i = 0; i < statement->executed_count; i++)
-	{
-		check_executed(statement, config, &statement->executed[i]);
-		MemoryContextReset(scratch);
-	}
-	dcep_journal_release(&statement->journal);
-	MemoryContextSwitchTo(caller);
+		flush_statement(statement);
 }
 
 /* Ends a statement: everything it executed stands in the journal, and everything it holds is written. */
@@ -302,7 +259,7 @@ dcep_statement_end(DcepStatement *statement)
 		ResourceOwner caller = dcep_statement_enter(statement);
 
 		write_all(statement);
-		check_journal(statement);
+		dcep_settlement_prove(&statement->settlement, dcep_config_required(), &statement->journal);
 		dcep_statement_leave(caller);
 	}
 	current = statement->outer;

@@ -16,13 +16,7 @@
 
 #include "journal.h"
 #include "purse.h"
-
-/* A payment that the statement has executed and whose row it must find in the journal. */
-typedef struct DcepExecuted
-{
-	int64 id;
-	uint64 digest;
-} DcepExecuted;
+#include "settlement.h"
 
 /* A batch that hashes are being gathered for; empty (size 0) between two. */
 typedef struct DcepGathered
@@ -51,9 +45,7 @@ typedef struct DcepStatement
 	DcepJournal journal;
 	DcepPurses purses;
 	DcepGathered *gathered; /* batches by key; NULL before the second payment */
-	int64 executed_count;
-	int64 executed_room;
-	DcepExecuted *executed;
+	DcepSettlement settlement;
 	int64 till;						   /* the till that paid last for its vault, or 0 */
 	struct DcepSubmission *submission; /* the lines of dcep.submit(), or NULL */
 	DcepConsolidation consolidation;   /* how consolidations are done */
@@ -77,7 +69,7 @@ extern void dcep_statement_leave(ResourceOwner caller);
 extern void dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer);
 
 /* Notes a payment whose journal row is about to be inserted. */
-extern void dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer);
+extern void dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer, HeapTuple row);
 
 /* Registers what watches over the ends of transactions; once a backend. */
 extern void dcep_statement_init(void);

@@ -10,6 +10,8 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "executor/executor.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
@@ -84,7 +86,7 @@ dcep_relation_oid(DcepRelation relation)
 	return OidIsValid(oids[relation]) ? oids[relation] : look_up(relation);
 }
 
-/* Opens a table, and its indexes too where rows are to be written. */
+/* Opens a table. */
 DcepTable *
 dcep_table_open(DcepRelation relation, EState *estate)
 {
@@ -92,15 +94,24 @@ dcep_table_open(DcepRelation relation, EState *estate)
 
 	table->rel = table_open(dcep_relation_oid(relation), estate ? RowExclusiveLock : AccessShareLock);
 	table->slot = table_slot_create(table->rel, NULL);
+	table->is_heap = table->rel->rd_tableam == GetHeapamTableAmRoutine() && TTS_IS_BUFFERTUPLE(table->slot);
+	table->is_updated = RelationGetFillFactor(table->rel, HEAP_DEFAULT_FILLFACTOR) < HEAP_DEFAULT_FILLFACTOR;
 	table->estate = estate;
 	if (estate)
-	{
-		table->result = makeNode(ResultRelInfo);
-		InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
-		ExecOpenIndices(table->result, false);
 		table->changed = table_slot_create(table->rel, NULL);
-	}
 	return table;
+}
+
+/* Opens the indexes that new entries go into; most updates need none. */
+static void
+open_indexes(DcepTable *table)
+{
+	MemoryContext caller = MemoryContextSwitchTo(table->estate->es_query_cxt);
+
+	table->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
+	ExecOpenIndices(table->result, false);
+	MemoryContextSwitchTo(caller);
 }
 
 /* Closes a table; the lock stays until the end of the transaction. */
@@ -108,10 +119,9 @@ void
 dcep_table_close(DcepTable *table)
 {
 	if (table->estate)
-	{
 		ExecDropSingleTupleTableSlot(table->changed);
+	if (table->result)
 		ExecCloseIndices(table->result);
-	}
 	ExecDropSingleTupleTableSlot(table->slot);
 	table_close(table->rel, NoLock);
 	pfree(table);
@@ -161,17 +171,63 @@ dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey
 	return scan;
 }
 
+/* A page with less room than for a few rows of the payment path is worth tidying by whoever reads it. */
+#define ROOM_TO_KEEP 512
+
+/*
+ * Fetches the row that an index entry points to.  The server's own fetch tidies
+ * a page whenever an update has left anything on it, which on a page of
+ * wallet_chain is always and costs more than the fetch; here that is done when
+ * the page is about to be full.  Vacuum does it for the others.
+ */
+static bool
+fetch_row(DcepScan *scan, ItemPointer tid)
+{
+	Relation rel = scan->table->rel;
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->table->slot;
+	HeapTuple tuple = &slot->base.tupdata;
+	bool all_dead = false;
+	bool found;
+
+	scan->buffer = ReleaseAndReadBuffer(scan->buffer, rel, ItemPointerGetBlockNumber(tid));
+	if (scan->table->is_updated && PageGetHeapFreeSpace(BufferGetPage(scan->buffer)) < ROOM_TO_KEEP)
+		heap_page_prune_opt(rel, scan->buffer);
+	LockBuffer(scan->buffer, BUFFER_LOCK_SHARE);
+	found = heap_hot_search_buffer(tid, rel, scan->buffer, scan->desc->xs_snapshot, tuple, &all_dead, true);
+	LockBuffer(scan->buffer, BUFFER_LOCK_UNLOCK);
+	/* A dead row's entry is marked, as the server does it, so that nobody follows it again. */
+	if (!scan->desc->xactStartedInRecovery)
+		scan->desc->kill_prior_tuple = all_dead;
+	if (!found)
+		return false;
+	pgstat_count_heap_fetch(scan->index);
+	tuple->t_self = *tid;
+	tuple->t_tableOid = RelationGetRelid(rel);
+	ExecStoreBufferHeapTuple(tuple, scan->table->slot, scan->buffer);
+	return true;
+}
+
 /* Moves on to the next row. */
 bool
 dcep_scan_next(DcepScan *scan, ScanDirection direction)
 {
-	return index_getnext_slot(scan->desc, direction, scan->table->slot);
+	ItemPointer tid;
+
+	if (!scan->table->is_heap || !IsMVCCSnapshot(scan->desc->xs_snapshot))
+		return index_getnext_slot(scan->desc, direction, scan->table->slot);
+	ExecClearTuple(scan->table->slot);
+	while ((tid = index_getnext_tid(scan->desc, direction)) != NULL)
+		if (fetch_row(scan, tid))
+			return true;
+	return false;
 }
 
 /* Ends a scan; the row that was read last stays in the table's slot. */
 void
 dcep_scan_end(DcepScan *scan)
 {
+	if (BufferIsValid(scan->buffer))
+		ReleaseBuffer(scan->buffer);
 	index_endscan(scan->desc);
 	RelationClose(scan->index);
 }
@@ -206,6 +262,86 @@ dcep_scan_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 
 	dcep_key_number(&key, 1, number);
 	return dcep_scan_begin(table, index, snapshot, &key, 1);
 }
+
+/* --- rows that this transaction has inserted ---------------------------------- */
+
+/* Is this a row of the transaction's own, with this number in its first column? */
+static bool
+is_own_row(HeapTupleHeader row, int64 number)
+{
+	int64 first;
+
+	if (HeapTupleHeaderXminFrozen(row) || !(row->t_infomask & HEAP_XMAX_INVALID) ||
+		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(row)))
+		return false;
+	memcpy(&first, (char *) row + row->t_hoff, sizeof(first));
+	return first == number;
+}
+
+/* Looks for the row on the trail's page, from its place on. */
+static bool
+find_on_page(DcepTable *table, DcepTrail *trail, int64 number)
+{
+	Page page = BufferGetPage(trail->buffer);
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) table->slot;
+	HeapTuple tuple = &slot->base.tupdata;
+	bool found = false;
+
+	LockBuffer(trail->buffer, BUFFER_LOCK_SHARE);
+	for (; !found && trail->next <= PageGetMaxOffsetNumber(page); trail->next++)
+	{
+		ItemId item = PageGetItemId(page, trail->next);
+
+		if (!ItemIdIsNormal(item) || !is_own_row((HeapTupleHeader) PageGetItem(page, item), number))
+			continue;
+		tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple->t_len = ItemIdGetLength(item);
+		tuple->t_tableOid = RelationGetRelid(table->rel);
+		ItemPointerSet(&tuple->t_self, BufferGetBlockNumber(trail->buffer), trail->next);
+		found = true;
+	}
+	LockBuffer(trail->buffer, BUFFER_LOCK_UNLOCK);
+	if (found)
+		ExecStoreBufferHeapTuple(tuple, table->slot, trail->buffer);
+	return found;
+}
+
+/* Moves the trail to a place. */
+static void
+move_trail(DcepTable *table, DcepTrail *trail, BlockNumber block, OffsetNumber next)
+{
+	trail->buffer = ReleaseAndReadBuffer(trail->buffer, table->rel, block);
+	trail->next = next;
+}
+
+/* Finds a row that this transaction has inserted. */
+bool
+dcep_trail_find(DcepTable *table, DcepRelation index, DcepTrail *trail, int64 number)
+{
+	ExecClearTuple(table->slot);
+	if (!table->is_heap)
+		return dcep_table_find_number(table, index, SnapshotSelf, number);
+	if (!BufferIsValid(trail->buffer) && RelationGetTargetBlock(table->rel) != InvalidBlockNumber)
+		move_trail(table, trail, RelationGetTargetBlock(table->rel), FirstOffsetNumber);
+	if (BufferIsValid(trail->buffer) && find_on_page(table, trail, number))
+		return true;
+	if (!dcep_table_find_number(table, index, SnapshotSelf, number))
+		return false;
+	move_trail(table, trail, ItemPointerGetBlockNumber(&table->slot->tts_tid),
+			   OffsetNumberNext(ItemPointerGetOffsetNumber(&table->slot->tts_tid)));
+	return true;
+}
+
+/* Lets go of the trail's page. */
+void
+dcep_trail_end(DcepTrail *trail)
+{
+	if (BufferIsValid(trail->buffer))
+		ReleaseBuffer(trail->buffer);
+	trail->buffer = InvalidBuffer;
+}
+
+/* --- columns ------------------------------------------------------------------- */
 
 /* Column of the current row that cannot be null. */
 Datum
@@ -319,7 +455,11 @@ store_changed(DcepTable *table, const Datum *values, const bool *nulls)
 static void
 insert_index_entries(DcepTable *table, bool is_update, DcepIndexes which)
 {
-	if (table->result->ri_NumIndices == 0 || which == DCEP_INDEXES_NONE)
+	if (which == DCEP_INDEXES_NONE)
+		return;
+	if (table->result == NULL)
+		open_indexes(table);
+	if (table->result->ri_NumIndices == 0)
 		return;
 	list_free(dcep_insert_index_tuples(table->result, table->changed, table->estate, is_update, which));
 	ResetPerTupleExprContext(table->estate);

@@ -54,9 +54,11 @@ typedef struct DcepTable
 {
 	Relation rel;
 	EState *estate;			 /* NULL when opened for reading */
-	ResultRelInfo *result;	 /* its open indexes, when opened for writing */
+	ResultRelInfo *result;	 /* its open indexes, from the first entry on that has to be made; else NULL */
 	TupleTableSlot *slot;	 /* the row that was read last */
 	TupleTableSlot *changed; /* the row to be written */
+	bool is_heap;			 /* of PostgreSQL's own table access method */
+	bool is_updated;		 /* its rows are updated in place: its pages are tidied */
 } DcepTable;
 
 /* A scan along an index of such a table. */
@@ -65,6 +67,7 @@ typedef struct DcepScan
 	DcepTable *table;
 	Relation index;
 	IndexScanDesc desc;
+	Buffer buffer; /* of the row that was fetched last; pinned */
 } DcepScan;
 
 /* Oid of a relation; an error when the extension is not there. */
@@ -92,6 +95,22 @@ extern bool dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snaps
 /* The same, and a scan, by an index whose first column is a bigint or a wallet number. */
 extern bool dcep_table_find_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number);
 extern DcepScan dcep_scan_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number);
+
+/* A place in a table after which the transaction's newest rows are looked for; zero to begin with. */
+typedef struct DcepTrail
+{
+	Buffer buffer; /* pinned, or InvalidBuffer */
+	OffsetNumber next;
+} DcepTrail;
+
+/*
+ * Finds a row that this transaction has inserted by the bigint in its first
+ * column, and leaves it in table->slot. Rows that are asked for in the order of
+ * their insertion are found on the page where the last one was, most of them;
+ * others through the index. Let go of the trail at the end.
+ */
+extern bool dcep_trail_find(DcepTable *table, DcepRelation index, DcepTrail *trail, int64 number);
+extern void dcep_trail_end(DcepTrail *trail);
 
 /* Column of table->slot that cannot be null. */
 extern Datum dcep_column(DcepTable *table, AttrNumber column);

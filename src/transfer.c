@@ -216,7 +216,7 @@ dcep_transfer_execute(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL); /* no row: refused, there already, or nothing to do */
 	dcep_transfer_write(config, &transfer, values, nulls);
 	row = heap_form_tuple(desc, values, nulls);
-	dcep_statement_executed(dcep_statement_current(), &transfer);
+	dcep_statement_executed(dcep_statement_current(), &transfer, row);
 	return PointerGetDatum(row);
 }
 
