@@ -92,8 +92,7 @@ dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch)
 	uint8 digest[DCEP_HASH_LEN];
 
 	compute_root(batch, root);
-	if (!dcep_root_sign(kept->private_pair, root, batch->signature))
-		dcep_crypto_raise("sign a batch");
+	dcep_keyring_sign_root(kept, root, batch->signature);
 	compute_digest(kept, batch, digest);
 	dcep_known_add(digest);
 }
@@ -104,18 +103,15 @@ dcep_batch_verify(DcepKeptKey *kept, const DcepBatch *batch, DcepEffort effort)
 {
 	uint8 root[DCEP_HASH_LEN];
 	uint8 digest[DCEP_HASH_LEN];
-	DcepVerdict verdict;
 
 	compute_digest(kept, batch, digest);
 	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
 		return true;
 	compute_root(batch, root);
-	verdict = dcep_root_verify(kept->public_pair, root, batch->signature);
-	if (verdict == DCEP_SIGNATURE_UNDECIDED)
-		dcep_crypto_raise("verify a batch");
-	if (verdict == DCEP_SIGNATURE_VALID)
-		dcep_known_add(digest);
-	return verdict == DCEP_SIGNATURE_VALID;
+	if (!dcep_keyring_verify_root(kept, root, batch->signature))
+		return false;
+	dcep_known_add(digest);
+	return true;
 }
 
 /* Gives a coin its place in the batch. */

@@ -4,9 +4,10 @@
  * The first payment of a statement is signed alone.  Those after it are
  * gathered into batches: one signature over the root of the tree of their
  * hashes (opening.h).  dcep.signed_batch keeps the leaves and the signature, so
- * that every coin still opens to a signature by a path of at most five hashes.
- * Batches are small: a root is cheap to recompute when one of its coins is
- * spent, and its row costs a payment less space than a signature of its own.
+ * that every coin still opens to a signature by a path of at most seven hashes.
+ * A root over so few is cheap to recompute when one of the coins is spent that
+ * this server does not know, and a row costs a payment less space than a
+ * signature of its own.
  */
 #ifndef DCEP_BATCH_H
 #define DCEP_BATCH_H
@@ -14,9 +15,10 @@
 #include "postgres.h"
 
 #include "keyring.h"
+#include "known.h"
 #include "table.h"
 
-#define DCEP_BATCH_MAX 32 /* transfers of a batch; its row of about 1.1 kB is never moved out of line */
+#define DCEP_BATCH_MAX 120 /* transfers of a batch: two rows of it fill a page */
 
 typedef struct DcepBatch
 {

@@ -173,7 +173,7 @@ is_signed(const DcepConfig *config, const DcepSignedCoin *coin, DcepRefusal *ref
 		return false;
 	if (!dcep_signed_coin_root(coin, root))
 		dcep_crypto_raise("hash a coin");
-	return dcep_keyring_verify_root(kept, root, coin->signature, DCEP_ANEW);
+	return dcep_keyring_verify_root(kept, root, coin->signature);
 }
 
 /* dcep.verify(signed_coin) → boolean: the signature alone */

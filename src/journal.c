@@ -358,6 +358,61 @@ dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot 
 	return true;
 }
 
+/* --- what this server knows to be good ----------------------------------------- */
+
+#define KNOWN_ON_STACK 1024
+#define KNOWN_TAIL_LEN (8 + 8 + 4 + 4 + 4 + 4 + DCEP_HASH_LEN)
+
+/* Writes all columns but the signature. */
+static void
+put_columns(const DcepTransfer *transfer, uint8 *out)
+{
+	uint8 *at = out + dcep_context_length(&transfer->context);
+
+	dcep_context_put(&transfer->context, out);
+	at = dcep_put_u64(at, (uint64) transfer->change);
+	at = dcep_put_u64(at, (uint64) transfer->batch);
+	at = dcep_put_u32(at, (uint32) transfer->batch_index);
+	at = dcep_put_u32(at, (uint32) transfer->suite);
+	at = dcep_put_u32(at, (uint32) transfer->issuer);
+	at = dcep_put_u32(at, (uint32) transfer->key_number);
+	memcpy(at, transfer->hash, DCEP_HASH_LEN);
+}
+
+/* What a transfer is remembered by: a hash of all of its columns and of the key. */
+void
+dcep_transfer_known_digest(const DcepKeptKey *kept, const DcepTransfer *transfer, uint8 digest[DCEP_HASH_LEN])
+{
+	uint8 on_stack[KNOWN_ON_STACK];
+	size_t len = dcep_context_length(&transfer->context) + KNOWN_TAIL_LEN;
+	uint8 *bytes = len <= sizeof(on_stack) ? on_stack : palloc(len);
+
+	put_columns(transfer, bytes);
+	dcep_known_digest(kept->public_key, kept->public_len, bytes, len, transfer->signature, digest);
+	if (bytes != on_stack)
+		pfree(bytes);
+}
+
+/* Remembers a transfer that is good. */
+void
+dcep_transfer_remember(const DcepKeptKey *kept, const DcepTransfer *transfer)
+{
+	uint8 digest[DCEP_HASH_LEN];
+
+	dcep_transfer_known_digest(kept, transfer, digest);
+	dcep_known_add(digest);
+}
+
+/* Is a transfer, as its row stands, known to be good? */
+static bool
+is_known(const DcepKeptKey *kept, const DcepTransfer *transfer)
+{
+	uint8 digest[DCEP_HASH_LEN];
+
+	dcep_transfer_known_digest(kept, transfer, digest);
+	return dcep_known_has(digest);
+}
+
 /* --- verification ------------------------------------------------------------ */
 
 /* Refuses a transfer whose stored bytes are not what was signed. */
@@ -401,9 +456,48 @@ wrong_signature(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *tra
 {
 	if (transfer->batch)
 		return wrong_in_batch(journal, snapshot, transfer, kept, effort);
-	return dcep_keyring_verify_root(kept, transfer->hash, transfer->signature, effort)
+	return dcep_keyring_verify_root(kept, transfer->hash, transfer->signature)
 			   ? NULL
 			   : "the signature does not match the hash";
+}
+
+/* The key that must have signed a transfer, if it may be trusted; else NULL and a refusal. */
+static DcepKeptKey *
+find_verifier(const DcepConfig *config, const DcepTransfer *transfer, DcepRefusal *refusal)
+{
+	const DcepContext *context = &transfer->context;
+	DcepKeptKey *kept = dcep_keyring_verifier(config, transfer->issuer, transfer->key_number,
+											  dcep_pg_time(context->created_at), refusal);
+
+	if (kept == NULL)
+		return NULL;
+	if (dcep_key_suite(kept->public_pair) != transfer->suite)
+		refuse_signature(refusal, context->id, "the suite is not that of its key");
+	else if (transfer->issuer != dcep_wallet_institution(context->payer))
+		refuse_signature(refusal, context->id, "it was not signed by the payer's institution");
+	else
+		return kept;
+	return NULL;
+}
+
+/* Verifies a transfer's hash and signature with its key. */
+static bool
+verify_with(DcepKeptKey *kept, const DcepConfig *config, DcepJournal *journal, Snapshot snapshot,
+			const DcepTransfer *transfer, DcepEffort effort, DcepOpening *opening, DcepRefusal *refusal)
+{
+	const char *wrong;
+
+	dcep_transfer_open(config, transfer, opening);
+	if (memcmp(opening->transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
+		return refuse_signature(refusal, transfer->context.id, "the hash does not match the row");
+	if (effort == DCEP_UNLESS_KNOWN && transfer->batch == 0 && is_known(kept, transfer))
+		return true;
+	wrong = wrong_signature(journal, snapshot, transfer, kept, effort);
+	if (wrong)
+		return refuse_signature(refusal, transfer->context.id, wrong);
+	if (effort == DCEP_UNLESS_KNOWN)
+		dcep_transfer_remember(kept, transfer);
+	return true;
 }
 
 /* Verifies a transfer's hash and signature. */
@@ -411,41 +505,47 @@ bool
 dcep_transfer_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer,
 					 DcepEffort effort, DcepOpening *opening, DcepRefusal *refusal)
 {
-	const DcepContext *context = &transfer->context;
-	DcepKeptKey *kept = dcep_keyring_verifier(config, transfer->issuer, transfer->key_number,
-											  dcep_pg_time(context->created_at), refusal);
-	const char *wrong;
+	DcepKeptKey *kept = find_verifier(config, transfer, refusal);
 
-	if (kept == NULL)
-		return false;
-	if (dcep_key_suite(kept->public_pair) != transfer->suite)
-		return refuse_signature(refusal, context->id, "the suite is not that of its key");
-	if (transfer->issuer != dcep_wallet_institution(context->payer))
-		return refuse_signature(refusal, context->id, "it was not signed by the payer's institution");
-	dcep_transfer_open(config, transfer, opening);
-	if (memcmp(opening->transfer_hash, transfer->hash, DCEP_HASH_LEN) != 0)
-		return refuse_signature(refusal, context->id, "the hash does not match the row");
-	wrong = wrong_signature(journal, snapshot, transfer, kept, effort);
-	return wrong ? refuse_signature(refusal, context->id, wrong) : true;
+	return kept && verify_with(kept, config, journal, snapshot, transfer, effort, opening, refusal);
 }
 
-/* Verifies a live coin against the transfer that minted it. */
+/* Are these the owner and the amount of the coin that a transfer minted under this id? */
+static bool
+is_minted(const DcepTransfer *transfer, int64 id, int64 owner, int64 amount)
+{
+	const DcepContext *context = &transfer->context;
+
+	if ((id & 1) == DCEP_COIN_CHANGE)
+		return owner == context->payer && amount == transfer->change;
+	return owner == context->payee && amount == context->amount && context->kind != DCEP_KIND_REDEEM;
+}
+
+/*
+ * Verifies a live coin against the transfer that minted it.  Where this server
+ * knows the row to the last bit, the hashes and the signature that it was
+ * verified by need not be computed again.
+ */
 bool
 dcep_coin_verify(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, int64 owner, int64 amount,
 				 DcepRefusal *refusal)
 {
 	DcepTransfer transfer;
 	DcepOpening opening;
-	const DcepCoin *coin = &opening.coin[id & 1];
+	DcepKeptKey *kept;
 
 	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_SIGNATURE_INVALID, "coin signature invalid");
 		return dcep_refusal_detail(refusal, "Coin " INT64_FORMAT " was minted by no transfer.", id);
 	}
-	if (!dcep_transfer_verify(config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, refusal))
+	kept = find_verifier(config, &transfer, refusal);
+	if (kept == NULL)
 		return false;
-	if (coin->amount != amount || coin->owner != owner)
+	if (!is_known(kept, &transfer) &&
+		!verify_with(kept, config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, refusal))
+		return false;
+	if (!is_minted(&transfer, id, owner, amount))
 		return refuse_signature(refusal, id >> 1, "the coin's owner or amount is not what was signed");
 	return true;
 }

@@ -109,6 +109,14 @@ extern bool dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journa
 								   DcepText key, DcepTransfer *transfer);
 
 /*
+ * What a transfer is remembered by (known.h) once it has been signed or
+ * verified, and remembering it. A row that differs in any column is not known.
+ */
+extern void dcep_transfer_known_digest(const DcepKeptKey *kept, const DcepTransfer *transfer,
+									   uint8 digest[DCEP_HASH_LEN]);
+extern void dcep_transfer_remember(const DcepKeptKey *kept, const DcepTransfer *transfer);
+
+/*
  * Verifies a transfer's hash and signature; refuses with LG101, LG102 or LG103.
  * With the opening, so that the caller can compare a coin with what was signed.
  */

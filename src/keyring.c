@@ -16,7 +16,6 @@
 
 #include "errcodes.h"
 #include "keyfile.h"
-#include "known.h"
 #include "opening.h"
 
 static HTAB *keys = NULL;
@@ -149,29 +148,17 @@ dcep_keyring_verifier(const DcepConfig *config, int institution, int number, Tim
 void
 dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN])
 {
-	uint8 digest[DCEP_HASH_LEN];
-
 	if (!dcep_root_sign(kept->private_pair, root, signature))
 		dcep_crypto_raise("sign a transfer");
-	dcep_known_digest(kept->public_key, kept->public_len, root, DCEP_HASH_LEN, signature, digest);
-	dcep_known_add(digest);
 }
 
 /* Is this a good signature over a root? */
 bool
-dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], const uint8 signature[DCEP_SIGNATURE_LEN],
-						 DcepEffort effort)
+dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], const uint8 signature[DCEP_SIGNATURE_LEN])
 {
-	uint8 digest[DCEP_HASH_LEN];
-	DcepVerdict verdict;
+	DcepVerdict verdict = dcep_root_verify(kept->public_pair, root, signature);
 
-	dcep_known_digest(kept->public_key, kept->public_len, root, DCEP_HASH_LEN, signature, digest);
-	if (effort == DCEP_UNLESS_KNOWN && dcep_known_has(digest))
-		return true;
-	verdict = dcep_root_verify(kept->public_pair, root, signature);
 	if (verdict == DCEP_SIGNATURE_UNDECIDED)
 		dcep_crypto_raise("verify a signature");
-	if (verdict == DCEP_SIGNATURE_VALID)
-		dcep_known_add(digest);
 	return verdict == DCEP_SIGNATURE_VALID;
 }

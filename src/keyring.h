@@ -12,7 +12,6 @@
 
 #include "config.h"
 #include "crypto.h"
-#include "known.h"
 #include "refusal.h"
 
 /* A key that a backend has made ready. */
@@ -43,19 +42,12 @@ extern const DcepSigningKey *dcep_keyring_signer(const DcepConfig *config, int i
 extern DcepKeptKey *dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at,
 										  DcepRefusal *refusal);
 
-/* Signs a root (opening.h), and remembers the signature (known.h). */
+/* Signs a root (opening.h). */
 extern void dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
 								   uint8 signature[DCEP_SIGNATURE_LEN]);
 
-/* How a signature is verified. */
-typedef enum DcepEffort
-{
-	DCEP_ANEW,		  /* compute it, as an auditor must */
-	DCEP_UNLESS_KNOWN /* compute it unless this very signature is known to be good */
-} DcepEffort;
-
 /* Is this a good signature over a root? */
 extern bool dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
-									 const uint8 signature[DCEP_SIGNATURE_LEN], DcepEffort effort);
+									 const uint8 signature[DCEP_SIGNATURE_LEN]);
 
 #endif

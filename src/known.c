@@ -139,7 +139,7 @@ void
 dcep_known_digest(const uint8 *public_key, int public_len, const void *content, size_t len,
 				  const uint8 signature[DCEP_SIGNATURE_LEN], uint8 digest[DCEP_HASH_LEN])
 {
-	/* Content is a multiple of 32 bytes, a key 32 or 65: the total length tells where one ends and the other begins. */
+	/* A row begins with the tag of its context, leaves are hashes that nobody can choose: the pieces cannot run into each other. */
 	const DcepBytes pieces[] = {{signature, DCEP_SIGNATURE_LEN}, {public_key, (size_t) public_len}, {content, len}};
 
 	if (!dcep_hash(DCEP_SUITE_ED25519, pieces, lengthof(pieces), digest))

@@ -17,6 +17,13 @@
 
 #include "opening.h"
 
+/* How a signature is verified. */
+typedef enum DcepEffort
+{
+	DCEP_ANEW,		  /* compute it, as an auditor must */
+	DCEP_UNLESS_KNOWN /* compute it unless this very signature is known to be good */
+} DcepEffort;
+
 /* Defines the setting and asks for shared memory; when the library is loaded. */
 extern void dcep_known_init(void);
 

@@ -132,6 +132,8 @@ write_batch(DcepStatement *statement, DcepGathered *gathered)
 	if (gathered->batch.size == 0)
 		return;
 	dcep_batch_sign(gathered->key, &gathered->batch);
+	for (uint32 i = 0; i < gathered->batch.size; i++)
+		dcep_known_add(gathered->known[i]);
 	table = dcep_table_open(DCEP_SIGNED_BATCH, statement->estate);
 	dcep_batch_insert(table, &gathered->batch);
 	dcep_table_close(table);
@@ -174,6 +176,7 @@ add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer
 	transfer->batch = batch->id;
 	transfer->batch_index = (int) batch->size;
 	memset(transfer->signature, 0, DCEP_SIGNATURE_LEN);
+	dcep_transfer_known_digest(kept, transfer, gathered->known[batch->size]);
 	memcpy(batch->leaf[batch->size++], transfer->hash, DCEP_HASH_LEN);
 	if (batch->size == DCEP_BATCH_MAX)
 		write_batch(statement, gathered);
@@ -191,6 +194,7 @@ dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *t
 	transfer->batch = 0;
 	transfer->batch_index = 0;
 	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
+	dcep_transfer_remember(kept, transfer);
 }
 
 /* Writes what the statement has gathered: batches, and purses. */

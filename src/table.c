@@ -93,6 +93,7 @@ dcep_table_open(DcepRelation relation, EState *estate)
 	DcepTable *table = palloc0(sizeof(DcepTable));
 
 	table->rel = table_open(dcep_relation_oid(relation), estate ? RowExclusiveLock : AccessShareLock);
+	table->context = CurrentMemoryContext;
 	table->slot = table_slot_create(table->rel, NULL);
 	table->is_heap = table->rel->rd_tableam == GetHeapamTableAmRoutine() && TTS_IS_BUFFERTUPLE(table->slot);
 	table->is_updated = RelationGetFillFactor(table->rel, HEAP_DEFAULT_FILLFACTOR) < HEAP_DEFAULT_FILLFACTOR;
@@ -118,6 +119,8 @@ open_indexes(DcepTable *table)
 void
 dcep_table_close(DcepTable *table)
 {
+	if (table->finder.desc)
+		dcep_scan_end(&table->finder);
 	if (table->estate)
 		ExecDropSingleTupleTableSlot(table->changed);
 	if (table->result)
@@ -232,14 +235,38 @@ dcep_scan_end(DcepScan *scan)
 	RelationClose(scan->index);
 }
 
-/* Finds one row. */
+/* Aims the table's finder: the one at hand, where it is of this index and as many keys, else a new one. */
+static void
+aim_finder(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count)
+{
+	DcepScan *finder = &table->finder;
+
+	if (finder->desc && RelationGetRelid(finder->index) == dcep_relation_oid(index) &&
+		finder->desc->numberOfKeys == key_count)
+	{
+		finder->desc->xs_snapshot = snapshot;
+		index_rescan(finder->desc, keys, key_count, NULL, 0);
+		return;
+	}
+	if (finder->desc)
+		dcep_scan_end(finder);
+	*finder = dcep_scan_begin(table, index, snapshot, keys, key_count);
+}
+
+/* Finds one row. Beginning a scan costs as much as a look-up, so that the last one is aimed anew. */
 bool
 dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count)
 {
-	DcepScan scan = dcep_scan_begin(table, index, snapshot, keys, key_count);
-	bool found = dcep_scan_next(&scan, ForwardScanDirection);
+	MemoryContext caller = MemoryContextSwitchTo(table->context);
+	DcepScan *finder = &table->finder;
+	bool found;
 
-	dcep_scan_end(&scan);
+	aim_finder(table, index, snapshot, keys, key_count);
+	found = dcep_scan_next(finder, ForwardScanDirection);
+	if (BufferIsValid(finder->buffer))
+		ReleaseBuffer(finder->buffer); /* the slot has its own hold on the page */
+	finder->buffer = InvalidBuffer;
+	MemoryContextSwitchTo(caller);
 	return found;
 }
 

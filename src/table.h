@@ -49,17 +49,7 @@ typedef enum DcepRelation
 	DCEP_RELATION_COUNT
 } DcepRelation;
 
-/* An open table of the schema dcep. */
-typedef struct DcepTable
-{
-	Relation rel;
-	EState *estate;			 /* NULL when opened for reading */
-	ResultRelInfo *result;	 /* its open indexes, from the first entry on that has to be made; else NULL */
-	TupleTableSlot *slot;	 /* the row that was read last */
-	TupleTableSlot *changed; /* the row to be written */
-	bool is_heap;			 /* of PostgreSQL's own table access method */
-	bool is_updated;		 /* its rows are updated in place: its pages are tidied */
-} DcepTable;
+typedef struct DcepTable DcepTable;
 
 /* A scan along an index of such a table. */
 typedef struct DcepScan
@@ -69,6 +59,20 @@ typedef struct DcepScan
 	IndexScanDesc desc;
 	Buffer buffer; /* of the row that was fetched last; pinned */
 } DcepScan;
+
+/* An open table of the schema dcep. */
+struct DcepTable
+{
+	Relation rel;
+	MemoryContext context;	 /* it was opened in */
+	EState *estate;			 /* NULL when opened for reading */
+	ResultRelInfo *result;	 /* its open indexes, from the first entry on that has to be made; else NULL */
+	TupleTableSlot *slot;	 /* the row that was read last */
+	TupleTableSlot *changed; /* the row to be written */
+	bool is_heap;			 /* of PostgreSQL's own table access method */
+	bool is_updated;		 /* its rows are updated in place: its pages are tidied */
+	DcepScan finder;		 /* of single rows, kept from one to the next; no desc before the first */
+};
 
 /* Oid of a relation; an error when the extension is not there. */
 extern Oid dcep_relation_oid(DcepRelation relation);

@@ -242,8 +242,9 @@ CREATE TABLE dcep.signed_batch (
     leaves     bytea NOT NULL,
     signature  bytea NOT NULL
 );
-ALTER TABLE dcep.signed_batch ALTER COLUMN leaves SET STORAGE PLAIN;
-COMMENT ON TABLE dcep.signed_batch IS 'One signature over up to 32 transfers of a statement. Append-only';
+-- In line, so that a batch is one read.
+ALTER TABLE dcep.signed_batch ALTER COLUMN leaves SET STORAGE PLAIN, ALTER COLUMN signature SET STORAGE PLAIN;
+COMMENT ON TABLE dcep.signed_batch IS 'One signature over up to 120 transfers of a statement. Append-only';
 COMMENT ON COLUMN dcep.signed_batch.id IS 'Id of its first transfer';
 COMMENT ON COLUMN dcep.signed_batch.issuer IS 'Institution that signed';
 COMMENT ON COLUMN dcep.signed_batch.suite IS 'As of its transfers';
