@@ -261,38 +261,95 @@ write_chain(DcepPurses *purses, DcepPurse *purse)
 	purse->dirty = false;
 }
 
+/* Order of purses: by wallet. */
+static int
+compare_purses(const void *a, const void *b)
+{
+	int64 one = (*(DcepPurse *const *) a)->party.wallet;
+	int64 other = (*(DcepPurse *const *) b)->party.wallet;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Order of a purse's coins: that of dcep.coin. */
+static int
+compare_minted(const void *a, const void *b)
+{
+	const DcepMinted *one = a;
+	const DcepMinted *other = b;
+
+	if (one->amount != other->amount)
+		return one->amount < other->amount ? -1 : 1;
+	return one->id < other->id ? -1 : one->id > other->id;
+}
+
+/* All purses, in the order of their wallets; palloc'd. */
+static DcepPurse **
+sort_purses(DcepPurses *purses)
+{
+	DcepPurse **sorted = MemoryContextAlloc(purses->context, (purses->table->members + 1) * sizeof(DcepPurse *));
+	purses_iterator iterator;
+	PurseEntry *entry;
+	int count = 0;
+
+	purses_start_iterate(purses->table, &iterator);
+	while ((entry = purses_iterate(purses->table, &iterator)) != NULL)
+		sorted[count++] = entry->purse;
+	qsort(sorted, count, sizeof(DcepPurse *), compare_purses);
+	return sorted;
+}
+
+/* Rows of coins on their way into the table. */
+typedef struct CoinRows
+{
+	DcepTable *table;
+	int count;
+	Datum values[DCEP_MANY * DCEP_COIN_COLUMNS];
+} CoinRows;
+
+/* Writes the rows gathered so far. */
+static void
+flush_coins(CoinRows *rows)
+{
+	if (rows->count > 0)
+		dcep_table_insert_many(rows->table, rows->values, rows->count);
+	rows->count = 0;
+}
+
 /* Writes the coins that were minted for a purse and not consumed since. */
 static void
-write_minted(DcepPurses *purses, DcepPurse *purse)
+write_minted(CoinRows *rows, DcepPurse *purse)
 {
-	bool nulls[DCEP_COIN_COLUMNS] = {false};
-
+	if (purse->minted_count > 1)
+		qsort(purse->minted, purse->minted_count, sizeof(DcepMinted), compare_minted);
 	for (int i = 0; i < purse->minted_count; i++)
 	{
-		Datum values[DCEP_COIN_COLUMNS];
+		Datum *values = rows->values + (Size) rows->count * DCEP_COIN_COLUMNS;
 
 		values[DCEP_COIN_OWNER - 1] = Int64GetDatum(purse->party.wallet);
 		values[DCEP_COIN_AMOUNT - 1] = Int64GetDatum(purse->minted[i].amount);
 		values[DCEP_COIN_ID - 1] = Int64GetDatum(purse->minted[i].id);
-		dcep_table_insert(purses->coin, values, nulls);
+		if (++rows->count == DCEP_MANY)
+			flush_coins(rows);
 	}
 	purse->minted_count = 0;
 }
 
-/* Writes all purses and forgets them. */
+/* Writes all purses, in the order of the indexes that they go into, and forgets them. */
 void
 dcep_purses_write(DcepPurses *purses)
 {
-	purses_iterator iterator;
-	PurseEntry *entry;
+	int count = (int) purses->table->members;
+	DcepPurse **sorted = sort_purses(purses);
+	CoinRows rows = {.table = purses->coin, .count = 0};
 
-	purses_start_iterate(purses->table, &iterator);
-	while ((entry = purses_iterate(purses->table, &iterator)) != NULL)
+	for (int i = 0; i < count; i++)
 	{
-		if (entry->purse->dirty)
-			write_chain(purses, entry->purse);
-		write_minted(purses, entry->purse);
+		if (sorted[i]->dirty)
+			write_chain(purses, sorted[i]);
+		write_minted(&rows, sorted[i]);
 	}
+	flush_coins(&rows);
 	purses->wrote = true;
 	purses->minted_total = 0;
 	MemoryContextReset(purses->context);

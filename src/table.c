@@ -123,6 +123,8 @@ dcep_table_close(DcepTable *table)
 		dcep_scan_end(&table->finder);
 	if (table->estate)
 		ExecDropSingleTupleTableSlot(table->changed);
+	for (int i = 0; table->many && i < DCEP_MANY && table->many[i]; i++)
+		ExecDropSingleTupleTableSlot(table->many[i]);
 	if (table->result)
 		ExecCloseIndices(table->result);
 	ExecDropSingleTupleTableSlot(table->slot);
@@ -466,21 +468,24 @@ dcep_row_try_lock(DcepTable *table)
 	return true;
 }
 
-/* Fills the slot for the row to be written. */
+/* Fills a slot with a row to be written; `nulls` may be NULL where there are none. */
 static void
-store_changed(DcepTable *table, const Datum *values, const bool *nulls)
+fill_slot(TupleTableSlot *slot, const Datum *values, const bool *nulls)
 {
-	int columns = RelationGetDescr(table->rel)->natts;
+	int columns = slot->tts_tupleDescriptor->natts;
 
-	ExecClearTuple(table->changed);
-	memcpy(table->changed->tts_values, values, columns * sizeof(Datum));
-	memcpy(table->changed->tts_isnull, nulls, columns * sizeof(bool));
-	ExecStoreVirtualTuple(table->changed);
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, values, columns * sizeof(Datum));
+	if (nulls)
+		memcpy(slot->tts_isnull, nulls, columns * sizeof(bool));
+	else
+		memset(slot->tts_isnull, false, columns * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
 }
 
-/* Enters the row just written into its indexes. */
+/* Enters a row just written into its indexes. */
 static void
-insert_index_entries(DcepTable *table, bool is_update, DcepIndexes which)
+insert_index_entries(DcepTable *table, TupleTableSlot *slot, bool is_update, DcepIndexes which)
 {
 	if (which == DCEP_INDEXES_NONE)
 		return;
@@ -488,7 +493,7 @@ insert_index_entries(DcepTable *table, bool is_update, DcepIndexes which)
 		open_indexes(table);
 	if (table->result->ri_NumIndices == 0)
 		return;
-	list_free(dcep_insert_index_tuples(table->result, table->changed, table->estate, is_update, which));
+	list_free(dcep_insert_index_tuples(table->result, slot, table->estate, is_update, which));
 	ResetPerTupleExprContext(table->estate);
 }
 
@@ -496,9 +501,43 @@ insert_index_entries(DcepTable *table, bool is_update, DcepIndexes which)
 void
 dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls)
 {
-	store_changed(table, values, nulls);
+	fill_slot(table->changed, values, nulls);
 	table_tuple_insert(table->rel, table->changed, GetCurrentCommandId(true), 0, NULL);
-	insert_index_entries(table, false, DCEP_INDEXES_ALL);
+	insert_index_entries(table, table->changed, false, DCEP_INDEXES_ALL);
+}
+
+/* The n-th slot for rows that are inserted at once. */
+static TupleTableSlot *
+slot_of_many(DcepTable *table, int n)
+{
+	MemoryContext caller = MemoryContextSwitchTo(table->context);
+
+	if (table->many == NULL)
+		table->many = palloc0(DCEP_MANY * sizeof(TupleTableSlot *));
+	if (table->many[n] == NULL)
+		table->many[n] = table_slot_create(table->rel, NULL);
+	MemoryContextSwitchTo(caller);
+	return table->many[n];
+}
+
+/* Inserts rows without nulls. */
+void
+dcep_table_insert_many(DcepTable *table, const Datum *values, int count)
+{
+	int columns = RelationGetDescr(table->rel)->natts;
+
+	for (int n; count > 0; count -= n, values += (Size) n * columns)
+	{
+		n = Min(count, DCEP_MANY);
+		for (int i = 0; i < n; i++)
+			fill_slot(slot_of_many(table, i), values + (Size) i * columns, NULL);
+		table_multi_insert(table->rel, table->many, n, GetCurrentCommandId(true), 0, NULL);
+		for (int i = 0; i < n; i++)
+		{
+			insert_index_entries(table, table->many[i], false, DCEP_INDEXES_ALL);
+			ExecClearTuple(table->many[i]);
+		}
+	}
 }
 
 /* Replaces a row that the caller has locked. */
@@ -510,11 +549,11 @@ dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const 
 	DcepIndexes which;
 	TM_Result result;
 
-	store_changed(table, values, nulls);
+	fill_slot(table->changed, values, nulls);
 	result = dcep_tuple_update(table->rel, tid, table->changed, GetCurrentCommandId(true), &failure, &mode, &which);
 	if (result != TM_Ok)
 		elog(ERROR, "a locked row of \"dcep.%s\" was changed: %d", RelationGetRelationName(table->rel), (int) result);
-	insert_index_entries(table, true, which);
+	insert_index_entries(table, table->changed, true, which);
 	*tid = table->changed->tts_tid;
 }
 

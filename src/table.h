@@ -51,6 +51,8 @@ typedef enum DcepRelation
 
 typedef struct DcepTable DcepTable;
 
+#define DCEP_MANY 128 /* rows that are inserted at once */
+
 /* A scan along an index of such a table. */
 typedef struct DcepScan
 {
@@ -69,6 +71,7 @@ struct DcepTable
 	ResultRelInfo *result;	 /* its open indexes, from the first entry on that has to be made; else NULL */
 	TupleTableSlot *slot;	 /* the row that was read last */
 	TupleTableSlot *changed; /* the row to be written */
+	TupleTableSlot **many;	 /* rows to be written at once, DCEP_MANY of them; NULL before the first use */
 	bool is_heap;			 /* of PostgreSQL's own table access method */
 	bool is_updated;		 /* its rows are updated in place: its pages are tidied */
 	DcepScan finder;		 /* of single rows, kept from one to the next; no desc before the first */
@@ -149,6 +152,11 @@ extern bool dcep_row_try_lock(DcepTable *table);
 
 /* Writes. `values` and `nulls` have one entry a column. */
 extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls);
+/*
+ * Inserts rows without nulls, `values` one row after the other. Cheaper than
+ * one by one; cheaper still in the order of the index.
+ */
+extern void dcep_table_insert_many(DcepTable *table, const Datum *values, int count);
 /* Replaces the row at `tid`, which the caller has locked. Returns the new place in `tid`. */
 extern void dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls);
 /* Deletes the row at `tid`, which no other transaction can be deleting. */
