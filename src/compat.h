@@ -11,6 +11,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 150000
 #error "dcep needs PostgreSQL 15 or newer"
@@ -38,6 +39,17 @@
 		ereport(ERROR, __VA_ARGS__); \
 	} while (0)
 #endif
+
+/* May rows be removed that a snapshot still sees, which readers must then find out? 17 has no such setting any more. */
+static inline bool
+dcep_snapshots_expire(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return false;
+#else
+	return OldSnapshotThresholdActive();
+#endif
+}
 
 /* Begins an index scan; 18 wants to know where to count. */
 static inline IndexScanDesc

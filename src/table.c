@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "seek.h"
 
 static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_LEDGER] = "ledger",
@@ -121,6 +122,8 @@ dcep_table_close(DcepTable *table)
 {
 	if (table->finder.desc)
 		dcep_scan_end(&table->finder);
+	if (table->sought)
+		RelationClose(table->sought);
 	if (table->estate)
 		ExecDropSingleTupleTableSlot(table->changed);
 	for (int i = 0; table->many && i < DCEP_MANY && table->many[i]; i++)
@@ -186,45 +189,56 @@ dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey
  * the page is about to be full.  Vacuum does it for the others.
  */
 static bool
-fetch_row(DcepScan *scan, ItemPointer tid)
+fetch_row(DcepTable *table, Snapshot snapshot, ItemPointer tid, Buffer *buffer, bool *all_dead)
 {
-	Relation rel = scan->table->rel;
-	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->table->slot;
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) table->slot;
 	HeapTuple tuple = &slot->base.tupdata;
-	bool all_dead = false;
 	bool found;
 
-	scan->buffer = ReleaseAndReadBuffer(scan->buffer, rel, ItemPointerGetBlockNumber(tid));
-	if (scan->table->is_updated && PageGetHeapFreeSpace(BufferGetPage(scan->buffer)) < ROOM_TO_KEEP)
-		heap_page_prune_opt(rel, scan->buffer);
-	LockBuffer(scan->buffer, BUFFER_LOCK_SHARE);
-	found = heap_hot_search_buffer(tid, rel, scan->buffer, scan->desc->xs_snapshot, tuple, &all_dead, true);
-	LockBuffer(scan->buffer, BUFFER_LOCK_UNLOCK);
-	/* A dead row's entry is marked, as the server does it, so that nobody follows it again. */
-	if (!scan->desc->xactStartedInRecovery)
-		scan->desc->kill_prior_tuple = all_dead;
+	*buffer = ReleaseAndReadBuffer(*buffer, table->rel, ItemPointerGetBlockNumber(tid));
+	if (table->is_updated && PageGetHeapFreeSpace(BufferGetPage(*buffer)) < ROOM_TO_KEEP)
+		heap_page_prune_opt(table->rel, *buffer);
+	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
+	found = heap_hot_search_buffer(tid, table->rel, *buffer, snapshot, tuple, all_dead, true);
+	LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
 	if (!found)
 		return false;
-	pgstat_count_heap_fetch(scan->index);
 	tuple->t_self = *tid;
-	tuple->t_tableOid = RelationGetRelid(rel);
-	ExecStoreBufferHeapTuple(tuple, scan->table->slot, scan->buffer);
+	tuple->t_tableOid = RelationGetRelid(table->rel);
+	ExecStoreBufferHeapTuple(tuple, table->slot, *buffer);
 	return true;
+}
+
+/* Moves a scan on to the next row that its snapshot sees. */
+static bool
+fetch_next(DcepScan *scan, ScanDirection direction)
+{
+	ItemPointer tid;
+
+	while ((tid = index_getnext_tid(scan->desc, direction)) != NULL)
+	{
+		bool all_dead = false;
+		bool found = fetch_row(scan->table, scan->desc->xs_snapshot, tid, &scan->buffer, &all_dead);
+
+		/* A dead row's entry is marked, as the server does it, so that nobody follows it again. */
+		if (!scan->desc->xactStartedInRecovery)
+			scan->desc->kill_prior_tuple = all_dead;
+		if (!found)
+			continue;
+		pgstat_count_heap_fetch(scan->index);
+		return true;
+	}
+	return false;
 }
 
 /* Moves on to the next row. */
 bool
 dcep_scan_next(DcepScan *scan, ScanDirection direction)
 {
-	ItemPointer tid;
-
 	if (!scan->table->is_heap || !IsMVCCSnapshot(scan->desc->xs_snapshot))
 		return index_getnext_slot(scan->desc, direction, scan->table->slot);
 	ExecClearTuple(scan->table->slot);
-	while ((tid = index_getnext_tid(scan->desc, direction)) != NULL)
-		if (fetch_row(scan, tid))
-			return true;
-	return false;
+	return fetch_next(scan, direction);
 }
 
 /* Ends a scan; the row that was read last stays in the table's slot. */
@@ -272,12 +286,45 @@ dcep_table_find(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey
 	return found;
 }
 
+/* The index of a table in which numbers are sought, kept open. */
+static Relation
+open_sought(DcepTable *table, DcepRelation index)
+{
+	if (table->sought && RelationGetRelid(table->sought) == dcep_relation_oid(index))
+		return table->sought;
+	if (table->sought)
+		RelationClose(table->sought);
+	return table->sought = open_index(table, index);
+}
+
+/* Finds the row of a number without a scan; false where that cannot be decided so. */
+static bool
+seek_row(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number, bool *found)
+{
+	DcepPlaces places;
+	Buffer buffer = InvalidBuffer;
+
+	if (!table->is_heap || !IsMVCCSnapshot(snapshot) || IsolationIsSerializable() || dcep_snapshots_expire() ||
+		!dcep_seek(open_sought(table, index), number, &places))
+		return false;
+	ExecClearTuple(table->slot);
+	*found = false;
+	for (int i = 0; i < places.count && !*found; i++)
+		*found = fetch_row(table, snapshot, &places.tid[i], &buffer, NULL);
+	if (BufferIsValid(buffer))
+		ReleaseBuffer(buffer); /* the slot has its own hold on the page */
+	return true;
+}
+
 /* Finds one row by a number. */
 bool
 dcep_table_find_number(DcepTable *table, DcepRelation index, Snapshot snapshot, int64 number)
 {
 	ScanKeyData key;
+	bool found;
 
+	if (seek_row(table, index, snapshot, number, &found))
+		return found;
 	dcep_key_number(&key, 1, number);
 	return dcep_table_find(table, index, snapshot, &key, 1);
 }

@@ -74,6 +74,7 @@ struct DcepTable
 	TupleTableSlot **many;	 /* rows to be written at once, DCEP_MANY of them; NULL before the first use */
 	bool is_heap;			 /* of PostgreSQL's own table access method */
 	bool is_updated;		 /* its rows are updated in place: its pages are tidied */
+	Relation sought;		 /* the index in which numbers are sought; NULL before the first */
 	DcepScan finder;		 /* of single rows, kept from one to the next; no desc before the first */
 };
 
