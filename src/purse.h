@@ -25,6 +25,15 @@ typedef struct DcepMinted
 	int64 amount;
 } DcepMinted;
 
+/* An end of the range of stored coins that a statement has consumed without a gap (spend.h). */
+typedef struct DcepEdge
+{
+	bool set;
+	int64 from; /* the low edge: amount from which on nothing is left up to the edge */
+	int64 amount;
+	int64 id;
+} DcepEdge;
+
 /* A wallet as the running statement knows it. */
 typedef struct DcepPurse
 {
@@ -38,6 +47,8 @@ typedef struct DcepPurse
 	uint8 head[DCEP_HASH_LEN];
 	bool balance_known;
 	int64 balance; /* all coins, minted ones included */
+	DcepEdge low;
+	DcepEdge high;
 	int minted_count;
 	int minted_room;
 	DcepMinted *minted;

@@ -48,33 +48,115 @@ take_stored(DcepTable *table, DcepSpend *spend)
 	add_total(spend, coin->amount);
 }
 
+/* A condition on a column of dcep.coin's index. */
+static void
+init_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number)
+{
+	static const RegProcedure compare[] = {[BTLessStrategyNumber] = F_INT8LT,
+										   [BTEqualStrategyNumber] = F_INT8EQ,
+										   [BTGreaterEqualStrategyNumber] = F_INT8GE,
+										   [BTGreaterStrategyNumber] = F_INT8GT};
+	FmgrInfo function;
+
+	fmgr_info(compare[strategy], &function);
+	ScanKeyEntryInitializeWithInfo(key, 0, column, strategy, InvalidOid, InvalidOid, &function, Int64GetDatum(number));
+}
+
+/* Finds a coin by a condition on its amount and, where the amount must be that of an edge, beyond the edge. */
+static bool
+find_coin(DcepTable *table, int64 owner, StrategyNumber strategy, int64 amount, const DcepEdge *edge, Snapshot snapshot)
+{
+	ScanKeyData keys[3];
+
+	init_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, owner);
+	init_bound(&keys[1], DCEP_COIN_AMOUNT, strategy, amount);
+	if (edge)
+		init_bound(&keys[2], DCEP_COIN_ID, BTGreaterStrategyNumber, edge->id);
+	return dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, edge ? 3 : 2);
+}
+
+/* Does an amount lie where the low edge says that nothing is left? */
+static bool
+is_below_edge(const DcepEdge *low, int64 amount)
+{
+	return low->set && low->from <= amount && amount <= low->amount;
+}
+
 /* Takes the smallest coin that covers what is missing; false where no coin does. */
 static bool
-take_fitting(DcepTable *table, int64 owner, int64 missing, Snapshot snapshot, DcepSpend *spend)
+take_fitting(DcepTable *table, const DcepPurse *purse, int64 missing, Snapshot snapshot, DcepSpend *spend)
 {
-	ScanKeyData keys[2];
-	FmgrInfo at_least;
+	int64 owner = purse->party.wallet;
+	const DcepEdge *low = &purse->low;
+	bool found = is_below_edge(low, missing)
+					 ? find_coin(table, owner, BTEqualStrategyNumber, low->amount, low, snapshot) ||
+						   find_coin(table, owner, BTGreaterStrategyNumber, low->amount, NULL, snapshot)
+					 : find_coin(table, owner, BTGreaterEqualStrategyNumber, missing, NULL, snapshot);
 
-	dcep_key_number(&keys[0], DCEP_COIN_OWNER, owner);
-	fmgr_info(F_INT8GE, &at_least);
-	ScanKeyEntryInitializeWithInfo(&keys[1], 0, DCEP_COIN_AMOUNT, BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
-								   &at_least, Int64GetDatum(missing));
-	if (!dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 2))
+	if (!found)
 		return false;
 	take_stored(table, spend);
+	spend->choice = DCEP_CHOICE_FITTING;
+	spend->fitted = missing;
 	return true;
 }
 
-/* Takes the largest coins in turn until the amount is covered or there are no more. */
+/* Takes coins along a scan, the largest first, until the amount is covered or there are no more. */
 static void
-take_largest(DcepTable *table, int64 owner, int64 amount, Snapshot snapshot, DcepSpend *spend)
+take_backward(DcepTable *table, ScanKey keys, int key_count, int64 amount, Snapshot snapshot, DcepSpend *spend)
 {
-	DcepScan scan = dcep_holding_scan(table, snapshot, owner);
+	DcepScan scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, keys, key_count);
 
 	while (spend->total < amount && spend->minted_count + spend->stored_count < DCEP_INPUTS_MAX &&
 		   dcep_scan_next(&scan, BackwardScanDirection))
 		take_stored(table, spend);
 	dcep_scan_end(&scan);
+}
+
+/* Takes the largest coins in turn until the amount is covered or there are no more. */
+static void
+take_largest(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot, DcepSpend *spend)
+{
+	const DcepEdge *high = &purse->high;
+	ScanKeyData keys[3];
+
+	spend->choice = DCEP_CHOICE_LARGEST;
+	init_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, purse->party.wallet);
+	if (!high->set)
+	{
+		take_backward(table, keys, 1, amount, snapshot, spend);
+		return;
+	}
+	init_bound(&keys[1], DCEP_COIN_AMOUNT, BTEqualStrategyNumber, high->amount);
+	init_bound(&keys[2], DCEP_COIN_ID, BTLessStrategyNumber, high->id);
+	take_backward(table, keys, 3, amount, snapshot, spend);
+	init_bound(&keys[1], DCEP_COIN_AMOUNT, BTLessStrategyNumber, high->amount);
+	take_backward(table, keys, 2, amount, snapshot, spend);
+}
+
+/* Moves the purse's edges over what is consumed. */
+static void
+move_edges(DcepPurse *purse, const DcepSpend *spend)
+{
+	const DcepStoredCoin *last = &spend->stored[spend->stored_count - 1];
+
+	switch (spend->choice)
+	{
+		case DCEP_CHOICE_NONE:
+			break;
+		case DCEP_CHOICE_FITTING:
+			purse->low.from = is_below_edge(&purse->low, spend->fitted) ? purse->low.from : spend->fitted;
+			purse->low.amount = last->amount;
+			purse->low.id = last->id;
+			purse->low.set = true;
+			break;
+		case DCEP_CHOICE_LARGEST:
+			purse->high = (DcepEdge){true, 0, last->amount, last->id};
+			break;
+		case DCEP_CHOICE_SMALLEST:
+			purse->low = (DcepEdge){true, 0, last->amount, last->id};
+			break;
+	}
 }
 
 /* Takes the smallest coins in turn, at most so many. */
@@ -83,6 +165,7 @@ take_smallest(DcepTable *table, int64 owner, int max, Snapshot snapshot, DcepSpe
 {
 	DcepScan scan = dcep_holding_scan(table, snapshot, owner);
 
+	spend->choice = DCEP_CHOICE_SMALLEST;
 	while (spend->stored_count < max && dcep_scan_next(&scan, ForwardScanDirection))
 		take_stored(table, spend);
 	dcep_scan_end(&scan);
@@ -129,12 +212,10 @@ refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepR
 static void
 gather_coins(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot, DcepSpend *spend)
 {
-	int64 owner = purse->party.wallet;
-
 	memset(spend, 0, sizeof(DcepSpend));
 	take_minted(purse, amount, spend);
-	if (spend->total < amount && !take_fitting(table, owner, amount - spend->total, snapshot, spend))
-		take_largest(table, owner, amount, snapshot, spend);
+	if (spend->total < amount && !take_fitting(table, purse, amount - spend->total, snapshot, spend))
+		take_largest(table, purse, amount, snapshot, spend);
 	ExecClearTuple(table->slot);
 }
 
@@ -156,6 +237,11 @@ dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse 
 				  DcepSpend *spend, DcepRefusal *refusal)
 {
 	gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
+	if (spend->total < amount && (purse->low.set || purse->high.set))
+	{
+		purse->low.set = purse->high.set = false;
+		gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
+	}
 	if (spend->total < amount)
 		return refuse_coins(purse, amount, spend, refusal);
 	return verify_stored(statement, config, purse, snapshot, spend, refusal);
@@ -192,6 +278,8 @@ void
 dcep_spend_consume(DcepStatement *statement, DcepPurse *purse, DcepSpend *spend)
 {
 	purse->minted_count -= spend->minted_count;
+	if (spend->stored_count > 0)
+		move_edges(purse, spend);
 	for (int i = 0; i < spend->stored_count; i++)
 	{
 		dcep_table_delete(statement->purses.coin, &spend->stored[i].tid);

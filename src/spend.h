@@ -6,6 +6,12 @@
  * dcep.coin, the smallest that covers the rest alone; where none does, the
  * largest ones in turn.  So a payment consumes few coins, and a payroll of any
  * length spends one change coin after the other.
+ *
+ * What a statement has deleted its later payments still meet in the index.  A
+ * wallet of many coins that pays many times would pass over more and more of
+ * them; so a purse remembers two edges: beyond `low` and beyond `high` nothing
+ * is left of what was there.  What others have credited since may lie there, and
+ * is looked for before a payment is refused.
  */
 #ifndef DCEP_SPEND_H
 #define DCEP_SPEND_H
@@ -23,12 +29,23 @@ typedef struct DcepStoredCoin
 	ItemPointerData tid;
 } DcepStoredCoin;
 
+/* Which coins out of dcep.coin were chosen. */
+typedef enum DcepChoice
+{
+	DCEP_CHOICE_NONE,
+	DCEP_CHOICE_FITTING, /* the smallest that covers what was missing */
+	DCEP_CHOICE_LARGEST,
+	DCEP_CHOICE_SMALLEST
+} DcepChoice;
+
 typedef struct DcepSpend
 {
 	int minted_count; /* so many from the end of purse->minted */
 	int stored_count;
 	int stored_room;
 	DcepStoredCoin *stored;
+	DcepChoice choice;
+	int64 fitted; /* the amount that the one stored coin fits */
 	int64 total;
 } DcepSpend;
 
