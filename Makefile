@@ -5,6 +5,7 @@
 # make check         builds from scratch, runs all tests
 #                      SUITES="unit vectors regress isolation tap"   some of them
 #                      TESTS="coin transfer"                         some tests of the regress suite
+#                      TAPS="070_memory"                             some files of the tap suite
 #                      SANITIZE=1                                    under AddressSanitizer and UBSan
 #                      VALGRIND=1                                    the regress suite under valgrind
 # make lint          formatting, compilers, cppcheck, clang-tidy, plpgsql_check, shellcheck

@@ -32,4 +32,26 @@ SELECT c.n, dcep.balance(c.id) FROM crowd AS c WHERE c.n IN (20000, 20001) ORDER
 SELECT count(*) FROM dcep.verify_chain();
 SELECT count(*) FROM dcep.audit();
 ROLLBACK;
+
+-- A wallet of 3,000 small coins pays many times in one statement: by coins that fit, by the largest ones, by change, to the last.
+BEGIN;
+SELECT t.open('purse', 2, 1, 0), t.open('taker', 2, 1, 0);
+INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(2), t.w('purse'), 1 + n % 3 FROM generate_series(1, 3000) AS n;
+WITH paid AS (
+    INSERT INTO dcep.transfer (payer, payee, amount)
+    SELECT t.w('purse'), t.w('taker'), CASE WHEN n % 4 = 0 THEN 10 ELSE n % 4 END FROM generate_series(1, 1000) AS n
+    RETURNING inputs, amount, change)
+SELECT count(*), sum(amount), sum(change), sum(cardinality(inputs)) AS consumed, max(cardinality(inputs)) AS most,
+       (SELECT count(DISTINCT i) FROM paid AS p, unnest(p.inputs) AS i) AS different FROM paid;
+SELECT dcep.balance(t.w('purse')), count(*) AS coins FROM dcep.coin WHERE owner = t.w('purse');
+SELECT t.try(format('INSERT INTO dcep.transfer (payer, payee, amount) SELECT %L, %L, 5 FROM generate_series(1, 401)', t.w('purse'), t.w('taker')));
+SELECT dcep.balance(t.w('purse')), dcep.balance(t.w('taker'));
+ROLLBACK;
+BEGIN;
+SELECT t.open('purse', 2, 1, 0), t.open('taker', 2, 1, 0);
+INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(2), t.w('purse'), 1 FROM generate_series(1, 3000) AS n;
+INSERT INTO dcep.transfer (payer, payee, amount) SELECT t.w('purse'), t.w('taker'), 1 FROM generate_series(1, 3000);
+SELECT dcep.balance(t.w('purse')), dcep.balance(t.w('taker')), t.try(format('INSERT INTO dcep.transfer (payer, payee, amount) VALUES (%L, %L, 1)', t.w('purse'), t.w('taker')));
+SELECT count(*) FROM dcep.verify_chain(t.w('purse'));
+ROLLBACK;
 SELECT * FROM t.audit();
