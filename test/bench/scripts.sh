@@ -65,7 +65,8 @@ zipf()
 {
 	local wallets=$1 exponent=$2
 	if [[ $exponent == 1 ]]; then
-		echo "int(exp(ln($wallets + 1) * random(0, 999999) / 1000000.0)) - 1"
+		# int() rounds
+		echo "greatest(0, least($wallets - 1, int(exp(ln($wallets + 1) * random(0, 999999) / 1000000.0) - 0.5) - 1))"
 	else
 		echo "random_zipfian(1, $wallets, $exponent) - 1"
 	fi
