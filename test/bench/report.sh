@@ -46,7 +46,7 @@ row()
 	[[ -n $rate && -n $(median "$other" 2) ]] || return 0
 	print_row "$what" "$(printf %.0f "$rate")" "$(printf %.1f "$(median "$name" 3)")" \
 		"$(printf %.2f "$(median_ratio "$name" "$other" 2)")" "$target"
-	printf '"%s"\t%s\n' "$what" "$rate" >>"$dir/chart.tsv"
+	printf '"%s"\t%s\n' "${what% / *}" "$rate" >>"$dir/chart.tsv"
 }
 
 # A row of one figure and its target: what, figure, target.
