@@ -41,9 +41,9 @@ dcep_settlement_note(DcepSettlement *settlement, MemoryContext context, const Dc
 	if (settlement->count == settlement->room)
 	{
 		settlement->room = Max(8, settlement->room * 2);
-		settlement->executed =
-			settlement->executed ? repalloc_huge(settlement->executed, settlement->room * sizeof(DcepExecuted))
-								 : MemoryContextAlloc(context, settlement->room * sizeof(DcepExecuted));
+		settlement->executed = settlement->executed
+								   ? repalloc_huge(settlement->executed, settlement->room * sizeof(DcepExecuted))
+								   : MemoryContextAlloc(context, settlement->room * sizeof(DcepExecuted));
 	}
 	settlement->executed[settlement->count++] =
 		(DcepExecuted){transfer->context.id, may_be_toasted ? digest_columns(transfer) : digest_bytes(row)};
