@@ -164,9 +164,9 @@ gather(Seeker *seeker, DcepPlaces *places)
 {
 	for (;;)
 	{
-		OffsetNumber offset = first_not_below(seeker, P_FIRSTDATAKEY(seeker->opaque));
+		OffsetNumber last = PageGetMaxOffsetNumber(seeker->page);
 
-		for (; offset <= PageGetMaxOffsetNumber(seeker->page); offset++)
+		for (OffsetNumber offset = first_not_below(seeker, P_FIRSTDATAKEY(seeker->opaque)); offset <= last; offset++)
 		{
 			if (number_at(seeker, offset) != seeker->number)
 				return true;

@@ -2,7 +2,9 @@
 #
 # The bench's table: medians over the rounds, ratios within a round, targets beside them.
 #
-# Reads $dir/figures, lines of "name per_second cpu_microseconds", one a round and measurement.
+# Keeps its files in the caller's folder $dir. Reads $dir/figures, lines of "name per_second cpu_microseconds", one a round and measurement.
+
+dir=${dir:?}
 
 # Median of numbers, one a line.
 median_of()
