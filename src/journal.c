@@ -242,24 +242,6 @@ dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepO
 		dcep_crypto_raise("hash a transfer");
 }
 
-/* A number that differs where any column differs. */
-uint64
-dcep_transfer_digest(const DcepTransfer *transfer)
-{
-	size_t len = dcep_context_length(&transfer->context);
-	uint8 *bytes = palloc(len);
-	uint64 digest;
-
-	dcep_context_put(&transfer->context, bytes);
-	digest = hash_bytes_extended(bytes, (int) len, (uint64) transfer->change);
-	pfree(bytes);
-	digest = hash_bytes_extended(transfer->hash, DCEP_HASH_LEN, digest);
-	digest = hash_bytes_extended(transfer->signature, DCEP_SIGNATURE_LEN, digest);
-	digest = hash_combine64(digest, ((uint64) transfer->batch << 8) ^ (uint64) transfer->batch_index);
-	return hash_combine64(digest, ((uint64) transfer->key_number << 32) ^ (uint64) (transfer->issuer << 8) ^
-									  (uint64) transfer->suite);
-}
-
 /* --- the journal as a table -------------------------------------------------- */
 
 /* Opens the journal. */
@@ -358,36 +340,54 @@ dcep_transfer_find_key(const DcepConfig *config, DcepJournal *journal, Snapshot 
 	return true;
 }
 
-/* --- what this server knows to be good ----------------------------------------- */
+/* --- digests, and what this server knows to be good ----------------------------- */
 
-#define KNOWN_ON_STACK 1024
-#define KNOWN_TAIL_LEN (8 + 8 + 4 + 4 + 4 + 4 + DCEP_HASH_LEN)
+#define COLUMNS_ON_STACK 1024
+#define COLUMNS_TAIL_LEN (8 + 8 + 4 + 4 + 4 + 4 + DCEP_HASH_LEN)
 
-/* Writes all columns but the signature. */
-static void
-put_columns(const DcepTransfer *transfer, uint8 *out)
+/* All columns but the signature, in bytes: in `on_stack` where they fit, else palloc'd. */
+static uint8 *
+put_columns(const DcepTransfer *transfer, uint8 on_stack[COLUMNS_ON_STACK], size_t *len)
 {
-	uint8 *at = out + dcep_context_length(&transfer->context);
+	size_t context_len = dcep_context_length(&transfer->context);
+	uint8 *bytes;
+	uint8 *at;
 
-	dcep_context_put(&transfer->context, out);
-	at = dcep_put_u64(at, (uint64) transfer->change);
+	*len = context_len + COLUMNS_TAIL_LEN;
+	bytes = *len <= COLUMNS_ON_STACK ? on_stack : palloc(*len);
+	dcep_context_put(&transfer->context, bytes);
+	at = dcep_put_u64(bytes + context_len, (uint64) transfer->change);
 	at = dcep_put_u64(at, (uint64) transfer->batch);
 	at = dcep_put_u32(at, (uint32) transfer->batch_index);
 	at = dcep_put_u32(at, (uint32) transfer->suite);
 	at = dcep_put_u32(at, (uint32) transfer->issuer);
 	at = dcep_put_u32(at, (uint32) transfer->key_number);
 	memcpy(at, transfer->hash, DCEP_HASH_LEN);
+	return bytes;
+}
+
+/* A number that differs where any column differs. */
+uint64
+dcep_transfer_digest(const DcepTransfer *transfer)
+{
+	uint8 on_stack[COLUMNS_ON_STACK];
+	size_t len;
+	uint8 *bytes = put_columns(transfer, on_stack, &len);
+	uint64 digest = hash_bytes_extended(bytes, (int) len, 0);
+
+	if (bytes != on_stack)
+		pfree(bytes);
+	return hash_bytes_extended(transfer->signature, DCEP_SIGNATURE_LEN, digest);
 }
 
 /* What a transfer is remembered by: a hash of all of its columns and of the key. */
 void
 dcep_transfer_known_digest(const DcepKeptKey *kept, const DcepTransfer *transfer, uint8 digest[DCEP_HASH_LEN])
 {
-	uint8 on_stack[KNOWN_ON_STACK];
-	size_t len = dcep_context_length(&transfer->context) + KNOWN_TAIL_LEN;
-	uint8 *bytes = len <= sizeof(on_stack) ? on_stack : palloc(len);
+	uint8 on_stack[COLUMNS_ON_STACK];
+	size_t len;
+	uint8 *bytes = put_columns(transfer, on_stack, &len);
 
-	put_columns(transfer, bytes);
 	dcep_known_digest(kept->public_key, kept->public_len, bytes, len, transfer->signature, digest);
 	if (bytes != on_stack)
 		pfree(bytes);

@@ -573,17 +573,14 @@ dcep_table_insert_many(DcepTable *table, const Datum *values, int count)
 {
 	int columns = RelationGetDescr(table->rel)->natts;
 
-	for (int n; count > 0; count -= n, values += (Size) n * columns)
+	Assert(count <= DCEP_MANY);
+	for (int i = 0; i < count; i++)
+		fill_slot(slot_of_many(table, i), values + (Size) i * columns, NULL);
+	table_multi_insert(table->rel, table->many, count, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < count; i++)
 	{
-		n = Min(count, DCEP_MANY);
-		for (int i = 0; i < n; i++)
-			fill_slot(slot_of_many(table, i), values + (Size) i * columns, NULL);
-		table_multi_insert(table->rel, table->many, n, GetCurrentCommandId(true), 0, NULL);
-		for (int i = 0; i < n; i++)
-		{
-			insert_index_entries(table, table->many[i], false, DCEP_INDEXES_ALL);
-			ExecClearTuple(table->many[i]);
-		}
+		insert_index_entries(table, table->many[i], false, DCEP_INDEXES_ALL);
+		ExecClearTuple(table->many[i]);
 	}
 }
 

@@ -154,7 +154,7 @@ extern bool dcep_row_try_lock(DcepTable *table);
 /* Writes. `values` and `nulls` have one entry a column. */
 extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool *nulls);
 /*
- * Inserts rows without nulls, `values` one row after the other. Cheaper than
+ * Inserts up to DCEP_MANY rows without nulls, `values` one after the other. Cheaper than
  * one by one; cheaper still in the order of the index.
  */
 extern void dcep_table_insert_many(DcepTable *table, const Datum *values, int count);
