@@ -135,21 +135,40 @@ dcep_table_close(DcepTable *table)
 	pfree(table);
 }
 
+/* Scan key on the n-th column of an index. */
+static void
+init_key(ScanKey key, AttrNumber column, StrategyNumber strategy, RegProcedure compare, Oid collation, Datum value)
+{
+	FmgrInfo function;
+
+	fmgr_info(compare, &function);
+	ScanKeyEntryInitializeWithInfo(key, 0, column, strategy, InvalidOid, collation, &function, value);
+}
+
 /* Equality scan key on the n-th column of an index. */
 void
 dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value)
 {
-	FmgrInfo function;
-
-	fmgr_info(equal, &function);
-	ScanKeyEntryInitializeWithInfo(key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, &function, value);
+	init_key(key, column, BTEqualStrategyNumber, equal, collation, value);
 }
 
-/* The same for a column of bigint, or of wallet numbers. */
+/* A bound on a column of bigint, or of wallet numbers. */
+void
+dcep_key_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number)
+{
+	static const RegProcedure compare[] = {[BTLessStrategyNumber] = F_INT8LT,
+										   [BTEqualStrategyNumber] = F_INT8EQ,
+										   [BTGreaterEqualStrategyNumber] = F_INT8GE,
+										   [BTGreaterStrategyNumber] = F_INT8GT};
+
+	init_key(key, column, strategy, compare[strategy], InvalidOid, Int64GetDatum(number));
+}
+
+/* Equality on such a column. */
 void
 dcep_key_number(ScanKey key, AttrNumber column, int64 number)
 {
-	dcep_key_init(key, column, F_INT8EQ, InvalidOid, Int64GetDatum(number));
+	dcep_key_bound(key, column, BTEqualStrategyNumber, number);
 }
 
 /* An index, opened; one that the table already has open is taken from there. */

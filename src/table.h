@@ -88,7 +88,8 @@ extern void dcep_table_close(DcepTable *table);
 /* Equality scan key on the n-th column of an index. */
 extern void dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oid collation, Datum value);
 
-/* The same for a column of bigint, or of wallet numbers. */
+/* A bound (<, =, >= or >) on a column of bigint, or of wallet numbers; and the commonest, equality. */
+extern void dcep_key_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number);
 extern void dcep_key_number(ScanKey key, AttrNumber column, int64 number);
 
 extern DcepScan dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);

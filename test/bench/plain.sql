@@ -27,6 +27,19 @@ BEGIN
     INSERT INTO entry (account, other, amount) VALUES (payer, payee, -amount), (payee, payer, amount);
 END
 $$;
+
+-- A table of the journal's size of row and indexes, without anything of dcep: what
+-- PostgreSQL itself does with a bulk, and how far two at a time get on the machine.
+CREATE SEQUENCE shape_id;
+CREATE TABLE shape (id bigint PRIMARY KEY, payer bigint NOT NULL, payee bigint NOT NULL, seq bigint NOT NULL, rest bytea NOT NULL);
+CREATE UNIQUE INDEX ON shape (payer, seq);
+CREATE INDEX ON shape (payee);
+CREATE FUNCTION fill_shape() RETURNS void LANGUAGE sql VOLATILE AS $$
+    INSERT INTO shape
+    SELECT nextval('shape_id'), payer, payee, nextval('shape_id'), decode(repeat('ab', 140), 'hex') FROM shape_file
+$$;
+CREATE TABLE shape_file AS
+SELECT (random() * :wallets)::bigint AS payer, (random() * :wallets)::bigint AS payee FROM generate_series(1, :bulk);
 VACUUM ANALYZE;
 -- Paid by the bench's ordinary role, which is made later.
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO PUBLIC;
