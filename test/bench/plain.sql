@@ -34,12 +34,12 @@ CREATE SEQUENCE shape_id;
 CREATE TABLE shape (id bigint PRIMARY KEY, payer bigint NOT NULL, payee bigint NOT NULL, seq bigint NOT NULL, rest bytea NOT NULL);
 CREATE UNIQUE INDEX ON shape (payer, seq);
 CREATE INDEX ON shape (payee);
+CREATE TABLE shape_file AS
+SELECT (random() * :wallets)::bigint AS payer, (random() * :wallets)::bigint AS payee FROM generate_series(1, :bulk);
 CREATE FUNCTION fill_shape() RETURNS void LANGUAGE sql VOLATILE AS $$
     INSERT INTO shape
     SELECT nextval('shape_id'), payer, payee, nextval('shape_id'), decode(repeat('ab', 140), 'hex') FROM shape_file
 $$;
-CREATE TABLE shape_file AS
-SELECT (random() * :wallets)::bigint AS payer, (random() * :wallets)::bigint AS payee FROM generate_series(1, :bulk);
 VACUUM ANALYZE;
 -- Paid by the bench's ordinary role, which is made later.
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO PUBLIC;
