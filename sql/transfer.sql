@@ -88,7 +88,7 @@ SELECT * FROM t.purse('coins', 'sink');
 
 CREATE TEMPORARY TABLE kind_cases AS
 SELECT row_number() OVER () AS n, kind::dcep.transfer_kind, payer, payee
-FROM (SELECT * FROM unnest(enum_range(NULL::dcep.transfer_kind)) WITH ORDINALITY AS k (kind, o)) AS k,
+FROM (SELECT * FROM unnest(enum_range(NULL::dcep.transfer_kind, 'consolidate')) WITH ORDINALITY AS k (kind, o)) AS k,
      (VALUES ('central', 'vault2'), ('vault2', 'central'), ('vault2', 'vault3'), ('vault2', 'ann'), ('vault2', 'cid'), ('ann', 'vault2'),
              ('ann', 'vault3'), ('ann', 'ben'), ('ann', 'cid'), ('central', 'ann'), ('ann', 'central')) AS p (payer, payee)
 ORDER BY o;

@@ -6,6 +6,7 @@
  */
 #include "access.h"
 
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
@@ -17,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "case.h"
 #include "config.h"
 #include "table.h"
 
@@ -25,6 +27,7 @@ PG_FUNCTION_INFO_V1(dcep_sees_institution);
 PG_FUNCTION_INFO_V1(dcep_acts_for);
 PG_FUNCTION_INFO_V1(dcep_caller_sees);
 PG_FUNCTION_INFO_V1(dcep_caller_acts_for);
+PG_FUNCTION_INFO_V1(dcep_sees_payments);
 
 #define INSTITUTION_MAX 9999
 
@@ -129,11 +132,44 @@ dcep_access_acts_for(int institution)
 	return known.owns || is_bound_to(institution);
 }
 
+/*
+ * Does a case show the known role an institution's wallets, or their payments,
+ * too? A supervisor those of its agreements, the central bank all.
+ */
+static bool
+is_shown(int institution, bool payments)
+{
+	const DcepConfig *config = dcep_config();
+	TimestampTz now;
+
+	if (!dcep_case_is_open())
+		return false;
+	if (is_bound_to(DCEP_CENTRAL_BANK))
+		return true;
+	now = GetCurrentStatementStartTimestamp();
+	for (int i = 0; i < config->agreement_count; i++)
+	{
+		const DcepAgreement *agreement = &config->agreement[i];
+
+		if (agreement->operator== institution &&(payments ? agreement->shows_transfers : agreement->shows_wallets) &&
+			agreement->valid_from <= now && now < agreement->valid_until && is_bound_to(agreement->supervisor))
+			return true;
+	}
+	return false;
+}
+
 /* May the current role see what belongs to this institution? */
 bool
 dcep_access_sees(int institution)
 {
 	return dcep_access_acts_for(institution);
+}
+
+/* May it see the wallets of this institution, or their payments? */
+static bool
+sees_wallets(int institution, bool payments)
+{
+	return dcep_access_acts_for(institution) || is_shown(institution, payments);
 }
 
 /* Superuser or owner. */
@@ -158,7 +194,7 @@ dcep_access_require_wallet(int64 wallet)
 {
 	char digits[DCEP_WALLET_DIGITS + 1];
 
-	if (dcep_access_sees(dcep_wallet_institution(wallet)))
+	if (sees_wallets(dcep_wallet_institution(wallet), true))
 		return;
 	dcep_wallet_print(wallet, digits);
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for wallet %s", digits),
@@ -171,7 +207,14 @@ dcep_access_require_wallet(int64 wallet)
 Datum
 dcep_sees(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(dcep_access_sees(dcep_wallet_institution(PG_GETARG_INT64(0))));
+	PG_RETURN_BOOL(sees_wallets(dcep_wallet_institution(PG_GETARG_INT64(0)), false));
+}
+
+/* dcep.sees_payments(wallet_id): for policies. */
+Datum
+dcep_sees_payments(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(sees_wallets(dcep_wallet_institution(PG_GETARG_INT64(0)), true));
 }
 
 /* dcep.sees_institution(integer): for policies. */
@@ -191,7 +234,7 @@ dcep_caller_sees(PG_FUNCTION_ARGS)
 	int institution = dcep_wallet_institution(PG_GETARG_INT64(0));
 
 	know_role(GetOuterUserId());
-	PG_RETURN_BOOL(known.owns || is_bound_to(institution));
+	PG_RETURN_BOOL(known.owns || is_bound_to(institution) || is_shown(institution, false));
 }
 
 /* dcep.acts_for(wallet_id): for policies. */

@@ -33,6 +33,7 @@ dcep_kind_name(int kind)
 		[DCEP_KIND_EXCHANGE_IN] = "exchange_in",
 		[DCEP_KIND_EXCHANGE_OUT] = "exchange_out",
 		[DCEP_KIND_REDEEM] = "redeem",
+		[DCEP_KIND_RECOVER] = "recover",
 		[DCEP_KIND_CONSOLIDATE] = "consolidate",
 	};
 

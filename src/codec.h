@@ -36,11 +36,11 @@ typedef enum DcepKind
 	DCEP_KIND_EXCHANGE_IN = 3,
 	DCEP_KIND_EXCHANGE_OUT = 4,
 	DCEP_KIND_REDEEM = 5,
-	/* 6 is kept for recover */
+	DCEP_KIND_RECOVER = 6,
 	DCEP_KIND_CONSOLIDATE = 7
 } DcepKind;
 
-#define DCEP_KIND_MAX 7 /* not every number up to it is a kind */
+#define DCEP_KIND_MAX 7
 
 /* "issue", "transfer", ... or NULL for a number that is no kind. */
 extern const char *dcep_kind_name(int kind);

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "access.h"
 #include "errcodes.h"
@@ -26,33 +27,51 @@ PG_FUNCTION_INFO_V1(dcep_check_coin);
 PG_FUNCTION_INFO_V1(dcep_coin_state);
 
 /* Of dcep.wallet. */
+#define WALLET_CLASS 3
 #define WALLET_FLAGS 4
 
 /* --- a wallet's coins -------------------------------------------------------- */
 
-/* Finds a wallet; an error where the caller may not see it or it does not exist. Returns its flags. */
-static int
+/* A wallet as its holder's questions need it. */
+typedef struct Holder
+{
+	int64 wallet;
+	int flags;
+	DcepControls *controls; /* NULL where no order bears on it */
+} Holder;
+
+/* Finds a wallet; false where there is none. */
+static bool
+find_holder(int64 wallet, Snapshot snapshot, Holder *holder)
+{
+	DcepTable *table = dcep_table_open(DCEP_WALLET, NULL);
+	bool found = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, wallet);
+
+	*holder = (Holder){.wallet = wallet};
+	if (found)
+	{
+		holder->flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
+		holder->controls =
+			dcep_controls_read(dcep_config_required(), wallet, DatumGetInt16(dcep_column(table, WALLET_CLASS)),
+							   (holder->flags & DCEP_FLAG_CONTROLLED) != 0);
+	}
+	dcep_table_close(table);
+	return found;
+}
+
+/* The same; an error where the caller may not see it or it does not exist. */
+static Holder
 require_wallet(int64 wallet)
 {
-	DcepTable *table;
-	bool found;
-	int flags = 0;
+	char digits[DCEP_WALLET_DIGITS + 1];
+	Holder holder;
 
 	dcep_access_require_wallet(wallet);
-	table = dcep_table_open(DCEP_WALLET, NULL);
-	found = dcep_table_find_number(table, DCEP_WALLET_PKEY, GetActiveSnapshot(), wallet);
-	if (found)
-		flags = DatumGetInt32(dcep_column(table, WALLET_FLAGS));
-	dcep_table_close(table);
-	if (!found)
-	{
-		char digits[DCEP_WALLET_DIGITS + 1];
-
-		dcep_wallet_print(wallet, digits);
-		ereport(ERROR, (errcode(ERRCODE_DCEP_NO_SUCH_WALLET), errmsg("wallet does not exist"),
-						errdetail("Wallet %s.", digits)));
-	}
-	return flags;
+	if (find_holder(wallet, GetActiveSnapshot(), &holder))
+		return holder;
+	dcep_wallet_print(wallet, digits);
+	ereport(ERROR,
+			(errcode(ERRCODE_DCEP_NO_SUCH_WALLET), errmsg("wallet does not exist"), errdetail("Wallet %s.", digits)));
 }
 
 /* Sum of a wallet's live coins. */
@@ -66,24 +85,58 @@ sum_coins(int64 wallet, Snapshot snapshot)
 	return sum;
 }
 
+/* Sum of those that no order freezes. */
+static int64
+sum_free_coins(const Holder *holder, TimestampTz now, Snapshot snapshot)
+{
+	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
+	DcepScan scan = dcep_holding_scan(table, snapshot, holder->wallet);
+	int64 sum = 0;
+
+	while (dcep_scan_next(&scan, ForwardScanDirection))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!dcep_controls_freeze(holder->controls, DatumGetInt64(dcep_column(table, DCEP_COIN_ID)), now))
+			sum += DatumGetInt64(dcep_column(table, DCEP_COIN_AMOUNT));
+	}
+	dcep_scan_end(&scan);
+	dcep_table_close(table);
+	return sum;
+}
+
+/* May the wallet pay nothing at all? */
+static bool
+is_blocked(const Holder *holder, TimestampTz now)
+{
+	return (holder->flags & DCEP_FLAG_NO_DEBIT) || dcep_controls_no_debit(holder->controls, now);
+}
+
 /* dcep.balance(wallet) → bigint */
 Datum
 dcep_balance(PG_FUNCTION_ARGS)
 {
 	int64 wallet = PG_GETARG_WALLET_ID(0);
 
-	require_wallet(wallet);
+	(void) require_wallet(wallet);
 	PG_RETURN_INT64(sum_coins(wallet, GetActiveSnapshot()));
 }
 
-/* dcep.available(wallet) → bigint: nothing, while the wallet may not pay */
+/* dcep.available(wallet) → bigint: less what is frozen or held */
 Datum
 dcep_available(PG_FUNCTION_ARGS)
 {
-	int64 wallet = PG_GETARG_WALLET_ID(0);
-	int flags = require_wallet(wallet);
+	Holder holder = require_wallet(PG_GETARG_WALLET_ID(0));
+	TimestampTz now = GetCurrentTimestamp();
+	int64 sum;
+	int64 held;
 
-	PG_RETURN_INT64((flags & DCEP_FLAG_NO_DEBIT) ? 0 : sum_coins(wallet, GetActiveSnapshot()));
+	if (is_blocked(&holder, now))
+		PG_RETURN_INT64(0);
+	if (holder.controls == NULL)
+		PG_RETURN_INT64(sum_coins(holder.wallet, GetActiveSnapshot()));
+	sum = sum_free_coins(&holder, now, GetActiveSnapshot());
+	held = dcep_controls_held(holder.controls, now);
+	PG_RETURN_INT64(held < sum ? sum - held : 0);
 }
 
 /* dcep.held_now(wallet) → bigint: whatever the transaction's own snapshot shows */
@@ -133,7 +186,7 @@ dcep_coins(PG_FUNCTION_ARGS)
 	DcepScan scan;
 	MemoryContext scratch;
 
-	require_wallet(wallet);
+	(void) require_wallet(wallet);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	dcep_journal_open(&journal, false);
 	table = dcep_table_open(DCEP_COIN, NULL);
@@ -258,15 +311,15 @@ is_live(const DcepCoin *coin, Snapshot snapshot)
 	return found;
 }
 
-/* May the coin's owner not pay? */
+/* Is the coin frozen, or may its owner not pay? */
 static bool
 is_frozen(const DcepCoin *coin, Snapshot snapshot)
 {
-	DcepTable *table = dcep_table_open(DCEP_WALLET, NULL);
-	bool frozen = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, coin->owner) &&
-				  (DatumGetInt32(dcep_column(table, WALLET_FLAGS)) & DCEP_FLAG_NO_DEBIT);
-	dcep_table_close(table);
-	return frozen;
+	TimestampTz now = GetCurrentTimestamp();
+	Holder holder;
+
+	return find_holder(coin->owner, snapshot, &holder) &&
+		   (is_blocked(&holder, now) || dcep_controls_freeze(holder.controls, coin->id, now));
 }
 
 /* dcep.coin_state(signed_coin) → live, spent, frozen, unknown or forged */

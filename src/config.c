@@ -40,6 +40,8 @@ static void read_signing_key(DcepConfig *config, DcepTable *table);
 static void read_class(DcepConfig *config, DcepTable *table);
 static void read_binding(DcepConfig *config, DcepTable *table);
 static void read_till(DcepConfig *config, DcepTable *table);
+static void read_controlled(DcepConfig *config, DcepTable *table);
+static void read_agreement(DcepConfig *config, DcepTable *table);
 
 /* The tables that the copy is made from. */
 static struct
@@ -54,6 +56,8 @@ static struct
 	{read_class, DCEP_WALLET_CLASS, InvalidOid},
 	{read_binding, DCEP_INSTITUTION_ROLE, InvalidOid},
 	{read_till, DCEP_TILL, InvalidOid}, /* after the institutions, where they are kept */
+	{read_controlled, DCEP_CONTROLLED_CLASS, InvalidOid},
+	{read_agreement, DCEP_AGREEMENT, InvalidOid},
 };
 
 static DcepConfig *current = NULL;
@@ -200,6 +204,29 @@ read_till(DcepConfig *config, DcepTable *table)
 	}
 }
 
+static void
+read_controlled(DcepConfig *config, DcepTable *table)
+{
+	DcepControlledClass *controlled = APPEND(config, controlled);
+
+	controlled->institution = DatumGetInt16(dcep_column(table, 1));
+	controlled->class = DatumGetInt16(dcep_column(table, 2));
+	controlled->target = DatumGetInt64(dcep_column(table, 3));
+}
+
+static void
+read_agreement(DcepConfig *config, DcepTable *table)
+{
+	DcepAgreement *agreement = APPEND(config, agreement);
+
+	agreement->supervisor = DatumGetInt16(dcep_column(table, 1));
+	agreement->operator= DatumGetInt16(dcep_column(table, 2));
+	agreement->shows_wallets = DatumGetBool(dcep_column(table, 3));
+	agreement->shows_transfers = DatumGetBool(dcep_column(table, 4));
+	agreement->valid_from = DatumGetTimestampTz(dcep_column(table, 5));
+	agreement->valid_until = DatumGetTimestampTz(dcep_column(table, 6));
+}
+
 /* Reads all rows of one table; returns the table's oid. */
 static Oid
 read_table(DcepConfig *config, DcepRelation source, Snapshot snapshot, RowReader read_row)
@@ -339,9 +366,19 @@ dcep_config_class(const DcepConfig *config, int class, DateADT day)
 	return found;
 }
 
-/* The day of a time in the ledger's time zone. */
-DateADT
-dcep_config_day(const DcepConfig *config, TimestampTz at)
+/* The target of orders on a class of an operator's wallets. */
+int64
+dcep_config_controlled_class(const DcepConfig *config, int institution, int class)
+{
+	for (int i = 0; i < config->controlled_count; i++)
+		if (config->controlled[i].institution == institution && config->controlled[i].class == class)
+			return config->controlled[i].target;
+	return 0;
+}
+
+/* A time, taken apart in the ledger's time zone. */
+static struct pg_tm
+local_time(const DcepConfig *config, TimestampTz at)
 {
 	struct pg_tm tm;
 	fsec_t fsec;
@@ -349,7 +386,25 @@ dcep_config_day(const DcepConfig *config, TimestampTz at)
 
 	if (timestamp2tm(at, &tz, &tm, &fsec, NULL, config->timezone) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	return tm;
+}
+
+/* The day of a time in the ledger's time zone. */
+DateADT
+dcep_config_day(const DcepConfig *config, TimestampTz at)
+{
+	struct pg_tm tm = local_time(config, at);
+
 	return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
+}
+
+/* The second of the day. */
+int
+dcep_config_second(const DcepConfig *config, TimestampTz at)
+{
+	struct pg_tm tm = local_time(config, at);
+
+	return (tm.tm_hour * MINS_PER_HOUR + tm.tm_min) * SECS_PER_MINUTE + tm.tm_sec;
 }
 
 /* The calendar year of a day. */

@@ -2,7 +2,7 @@
  * config.h: what the ledger is set up with, kept ready in each backend.
  *
  * The small tables that a payment must consult (ledger, institution,
- * signing_key, wallet_class, institution_role, till) change rarely.  They are read
+ * signing_key, wallet_class, institution_role, till, controlled_class, agreement) change rarely.  They are read
  * once, and read again after anybody has changed them: a trigger on each sends
  * an invalidation with the change, so that a backend sees it at the latest
  * with its next statement.
@@ -53,6 +53,25 @@ typedef struct DcepClass
 	int64 max_year;
 } DcepClass;
 
+/* A class of an operator's wallets that orders bear on. */
+typedef struct DcepControlledClass
+{
+	int institution;
+	int class;
+	int64 target; /* in dcep.control_effect */
+} DcepControlledClass;
+
+/* What a supervisor and an operator have agreed on. */
+typedef struct DcepAgreement
+{
+	int supervisor;
+	int operator;
+	bool shows_wallets;
+	bool shows_transfers;
+	TimestampTz valid_from;
+	TimestampTz valid_until;
+} DcepAgreement;
+
 typedef struct DcepBinding
 {
 	NameData role;
@@ -74,6 +93,10 @@ typedef struct DcepConfig
 	DcepClass *class;
 	int binding_count;
 	DcepBinding *binding;
+	int controlled_count;
+	DcepControlledClass *controlled;
+	int agreement_count;
+	DcepAgreement *agreement;
 	uint64 generation; /* changes with every reading */
 } DcepConfig;
 
@@ -88,6 +111,11 @@ extern const DcepSigningKey *dcep_config_key(const DcepConfig *config, int insti
 /* Limits of a class on a day; an error where the class has none for that day. */
 extern const DcepClass *dcep_config_class(const DcepConfig *config, int class, DateADT day);
 
+/* The target of orders on a class of an operator's wallets, a negative number; 0 where there are none. */
+extern int64 dcep_config_controlled_class(const DcepConfig *config, int institution, int class);
+
+/* The second of the day of a time in the ledger's time zone. */
+extern int dcep_config_second(const DcepConfig *config, TimestampTz at);
 /* The day of a time in the ledger's time zone, and the year of a day. */
 extern DateADT dcep_config_day(const DcepConfig *config, TimestampTz at);
 extern int dcep_config_year(DateADT day);

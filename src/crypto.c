@@ -731,6 +731,37 @@ dcep_verify(DcepKeyPair *key, const void *message, size_t len, const uint8_t sig
 	return judge(EVP_DigestVerify(key->oneshot, signature, DCEP_SIGNATURE_LEN, message, len));
 }
 
+/* What is signed of a hash. */
+static void
+put_tagged(const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
+		   uint8_t message[DCEP_TAG_LEN + DCEP_HASH_LEN])
+{
+	memcpy(message, tag, DCEP_TAG_LEN);
+	memcpy(message + DCEP_TAG_LEN, hash, DCEP_HASH_LEN);
+}
+
+/* Signs a hash. */
+bool
+dcep_sign_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
+			   uint8_t signature[DCEP_SIGNATURE_LEN])
+{
+	uint8_t message[DCEP_TAG_LEN + DCEP_HASH_LEN];
+
+	put_tagged(tag, hash, message);
+	return dcep_sign(key, message, sizeof(message), signature);
+}
+
+/* Verifies the signature of a hash. */
+DcepVerdict
+dcep_verify_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
+				 const uint8_t signature[DCEP_SIGNATURE_LEN])
+{
+	uint8_t message[DCEP_TAG_LEN + DCEP_HASH_LEN];
+
+	put_tagged(tag, hash, message);
+	return dcep_verify(key, message, sizeof(message), signature);
+}
+
 /* --- memory -------------------------------------------------------------- */
 
 /* Compares in constant time. */

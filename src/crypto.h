@@ -65,6 +65,16 @@ extern bool dcep_sign(DcepKeyPair *key, const void *message, size_t len, uint8_t
 extern DcepVerdict dcep_verify(DcepKeyPair *key, const void *message, size_t len,
 							   const uint8_t signature[DCEP_SIGNATURE_LEN]);
 
+/*
+ * Signs and verifies a hash: the message is a tag, which says what the hash is of
+ * so that no signature passes for one of another kind, and the hash.
+ */
+#define DCEP_TAG_LEN 16 /* with its NUL where the text is shorter */
+extern bool dcep_sign_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
+						   uint8_t signature[DCEP_SIGNATURE_LEN]);
+extern DcepVerdict dcep_verify_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
+									const uint8_t signature[DCEP_SIGNATURE_LEN]);
+
 /* Equal in constant time. */
 extern bool dcep_equal(const void *a, const void *b, size_t len);
 /* Wipes memory so that no compiler removes it. */

@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "case.h"
 #include "keyfile.h"
 #include "known.h"
 #include "statement.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 		"file that only the server's user may read. Change it to keep keys off the data volume.",
 		&dcep_key_directory, "dcep_keys", process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	dcep_case_init();
 	dcep_known_init();
 	MarkGUCPrefixReserved("dcep");
 	dcep_statement_init();

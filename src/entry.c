@@ -7,8 +7,7 @@
 
 #define ENTRY_TAG 0x05
 #define ENTRY_FIXED_LEN (1 + 16 + (4 + DCEP_HASH_LEN) + (4 + 2) + 5 * (4 + 8) + 4)
-#define MESSAGE_TAG "dcep reserve v1"
-#define MESSAGE_TAG_LEN 16 /* with its NUL */
+#define MESSAGE_TAG "dcep reserve v1" /* 16 bytes with its NUL */
 #define ABSENT 0xFFFFFFFF
 
 /* A number with its length before it. */
@@ -23,8 +22,8 @@ static void
 put_fixed(const DcepEntry *entry, uint8_t *to)
 {
 	*to++ = ENTRY_TAG;
-	memcpy(to, MESSAGE_TAG, MESSAGE_TAG_LEN);
-	to = dcep_put_u32(to + MESSAGE_TAG_LEN, DCEP_HASH_LEN);
+	memcpy(to, MESSAGE_TAG, DCEP_TAG_LEN);
+	to = dcep_put_u32(to + DCEP_TAG_LEN, DCEP_HASH_LEN);
 	memcpy(to, entry->prev_hash, DCEP_HASH_LEN);
 	to = dcep_put_u32(to + DCEP_HASH_LEN, 2);
 	to = dcep_put_u16(to, (uint16_t) entry->institution);
@@ -47,30 +46,16 @@ dcep_entry_hash(int suite, const DcepEntry *entry, uint8_t out[DCEP_HASH_LEN])
 	return dcep_hash(suite, pieces, entry->reference.data ? 2 : 1, out);
 }
 
-/* What is signed. */
-static void
-put_message(const uint8_t hash[DCEP_HASH_LEN], uint8_t message[MESSAGE_TAG_LEN + DCEP_HASH_LEN])
-{
-	memcpy(message, MESSAGE_TAG, MESSAGE_TAG_LEN);
-	memcpy(message + MESSAGE_TAG_LEN, hash, DCEP_HASH_LEN);
-}
-
 /* Signs an entry. */
 bool
 dcep_entry_sign(DcepKeyPair *key, const uint8_t hash[DCEP_HASH_LEN], uint8_t signature[DCEP_SIGNATURE_LEN])
 {
-	uint8_t message[MESSAGE_TAG_LEN + DCEP_HASH_LEN];
-
-	put_message(hash, message);
-	return dcep_sign(key, message, sizeof(message), signature);
+	return dcep_sign_hash(key, MESSAGE_TAG, hash, signature);
 }
 
 /* Verifies an entry's signature. */
 DcepVerdict
 dcep_entry_verify(DcepKeyPair *key, const uint8_t hash[DCEP_HASH_LEN], const uint8_t signature[DCEP_SIGNATURE_LEN])
 {
-	uint8_t message[MESSAGE_TAG_LEN + DCEP_HASH_LEN];
-
-	put_message(hash, message);
-	return dcep_verify(key, message, sizeof(message), signature);
+	return dcep_verify_hash(key, MESSAGE_TAG, hash, signature);
 }

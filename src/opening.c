@@ -12,8 +12,6 @@
 #include <string.h>
 
 #define SIGNED_MESSAGE_TAG "dcep transfer v1"
-#define SIGNED_MESSAGE_TAG_LEN 16
-#define SIGNED_MESSAGE_LEN (SIGNED_MESSAGE_TAG_LEN + DCEP_HASH_LEN)
 
 /* Room for two bytes of tag before the context, so that nothing is copied to hash it. */
 #define CONTEXT_TAG_ROOM 2
@@ -248,30 +246,16 @@ dcep_batch_path(int suite, const uint8_t (*leaves)[DCEP_HASH_LEN], uint32_t coun
 	return true;
 }
 
-/* What a signature over a root signs. */
-static void
-put_signed_message(const uint8_t root[DCEP_HASH_LEN], uint8_t message[SIGNED_MESSAGE_LEN])
-{
-	memcpy(message, SIGNED_MESSAGE_TAG, SIGNED_MESSAGE_TAG_LEN);
-	memcpy(message + SIGNED_MESSAGE_TAG_LEN, root, DCEP_HASH_LEN);
-}
-
 /* Signs a root; the key pair must have its private half. */
 bool
 dcep_root_sign(DcepKeyPair *key, const uint8_t root[DCEP_HASH_LEN], uint8_t signature[DCEP_SIGNATURE_LEN])
 {
-	uint8_t message[SIGNED_MESSAGE_LEN];
-
-	put_signed_message(root, message);
-	return dcep_sign(key, message, sizeof(message), signature);
+	return dcep_sign_hash(key, SIGNED_MESSAGE_TAG, root, signature);
 }
 
 /* Verifies the signature of a root. */
 DcepVerdict
 dcep_root_verify(DcepKeyPair *key, const uint8_t root[DCEP_HASH_LEN], const uint8_t signature[DCEP_SIGNATURE_LEN])
 {
-	uint8_t message[SIGNED_MESSAGE_LEN];
-
-	put_signed_message(root, message);
-	return dcep_verify(key, message, sizeof(message), signature);
+	return dcep_verify_hash(key, SIGNED_MESSAGE_TAG, root, signature);
 }

@@ -40,6 +40,7 @@ typedef struct Payment
 	bool burns;		   /* redemption: the payee gets no coin */
 	bool mints;		   /* issue: the payer spends no coin */
 	bool consolidates; /* the payer is the payee, and its coins decide the amount */
+	bool recovers;	   /* by order of two authorities: no restriction or limit stands against it */
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
@@ -50,6 +51,11 @@ check_authority(const DcepInstruction *instruction, DcepRefusal *refusal)
 {
 	char digits[DCEP_WALLET_DIGITS + 1];
 
+	if (instruction->order.kind == DCEP_KIND_RECOVER && !dcep_access_owns())
+	{
+		dcep_refuse(refusal, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to recover money");
+		return dcep_refusal_hint(refusal, "Money is recovered by dcep.recover(), under orders of two authorities.");
+	}
 	if (dcep_access_acts_for(dcep_wallet_institution(instruction->order.payer)))
 		return true;
 	dcep_wallet_print(instruction->order.payer, digits);
@@ -246,20 +252,56 @@ check_cap(Payment *payment)
 	const DcepClass *limits = dcep_config_class(payment->config, payment->payee->party.class, payment->day);
 
 	if (payment->burns || limits->max_balance == DCEP_NO_LIMIT)
-		return true;
+		return true; /* and without a cap the payee is not locked */
 	return dcep_rules_cap(&payment->instruction->order, limits,
 						  dcep_purse_balance(&payment->statement->purses, payment->payee, payment->snapshot),
 						  payment->refusal);
+}
+
+/* What supervisors' orders hold of the payer's money; coins that they freeze are no part of what it is held of. */
+static bool
+check_hold(Payment *payment)
+{
+	DcepStatement *statement = payment->statement;
+	DcepPurse *payer = payment->payer;
+	int64 held = dcep_controls_held(payer->party.controls, payment->now);
+
+	return held == 0 || dcep_rules_hold(&payment->instruction->order, held,
+										dcep_purse_balance(&statement->purses, payer, payment->snapshot) -
+											dcep_spend_frozen(statement, payer, payment->now, payment->snapshot),
+										payment->refusal);
 }
 
 /* The payer's limits and the payee's cap, which a consolidation cannot exceed: no money moves. */
 static bool
 check_limits(Payment *payment)
 {
-	const DcepClass *limits = dcep_config_class(payment->config, payment->named->party.class, payment->day);
+	const DcepOrder *order = &payment->instruction->order;
+	const DcepParty *payer = &payment->named->party;
+	const DcepClass *limits = dcep_config_class(payment->config, payer->class, payment->day);
 
-	return dcep_rules_limits(&payment->instruction->order, limits, payment->day, &payment->usage, payment->refusal) &&
-		   check_cap(payment);
+	return dcep_rules_dealings(payment->config, order, payer, &payment->payee->party, &payment->usage, payment->day,
+							   payment->now, payment->refusal) &&
+		   dcep_rules_limits(order, limits, payer->controls, payment->day, payment->now, &payment->usage,
+							 payment->refusal) &&
+		   check_cap(payment) && check_hold(payment);
+}
+
+/* May the payer pay, may the payee receive, and where a till pays, may it? */
+static bool
+check_restrictions(Payment *payment)
+{
+	const DcepOrder *order = &payment->instruction->order;
+	DcepParty *named = &payment->named->party;
+
+	/* An order came upon the vault while its till was waited for: limits that one chain measures are not the till's. */
+	if (payment->payer != payment->named && named->controls)
+		named->changing = true;
+	return dcep_rules_restrictions(payment->config, order, named, &payment->payee->party, payment->now,
+								   payment->refusal) &&
+		   (payment->payer == payment->named ||
+			dcep_rules_restrictions(payment->config, order, &payment->payer->party, &payment->payee->party,
+									payment->now, payment->refusal));
 }
 
 /* All rules up to the coins. */
@@ -276,10 +318,7 @@ check_rules(Payment *payment, bool key_reused)
 		return refuse_key(payment);
 	payment->usage = payment->payer->usage;
 	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
-		   dcep_rules_restrictions(payment->config, payer, payee, payment->refusal) &&
-		   (payment->payer == payment->named ||
-			dcep_rules_restrictions(payment->config, &payment->payer->party, payee, payment->refusal)) &&
-		   (payment->consolidates || check_limits(payment));
+		   (payment->recovers || (check_restrictions(payment) && (payment->consolidates || check_limits(payment))));
 }
 
 /* Chooses the coins; an issue needs none. */
@@ -290,10 +329,10 @@ choose_coins(Payment *payment)
 		return true;
 	if (payment->consolidates)
 		return dcep_spend_smallest(payment->statement, payment->config, payment->payer,
-								   payment->statement->consolidation.max_coins, payment->snapshot, &payment->spend,
-								   payment->refusal);
+								   payment->statement->consolidation.max_coins, payment->now, payment->snapshot,
+								   &payment->spend, payment->refusal);
 	return dcep_spend_select(payment->statement, payment->config, payment->payer, payment->instruction->order.amount,
-							 payment->snapshot, &payment->spend, payment->refusal);
+							 payment->now, payment->snapshot, &payment->spend, payment->refusal);
 }
 
 /* Fills in the transfer, all but hash and signature. */
@@ -434,6 +473,7 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 									? NULL
 									: dcep_till_owner(config, instruction->order.payer),
 					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
+					   .recovers = instruction->order.kind == DCEP_KIND_RECOVER,
 					   .mints = instruction->order.kind == DCEP_KIND_ISSUE,
 					   .consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	ResourceOwner caller;

@@ -94,6 +94,17 @@ dcep_purses_snapshot(DcepPurses *purses)
 
 /* --- purses ------------------------------------------------------------------ */
 
+/* Reads what supervisors' orders say of a party. */
+static void
+read_controls(DcepPurses *purses, DcepParty *party)
+{
+	MemoryContext caller = MemoryContextSwitchTo(purses->context);
+
+	party->controls = dcep_controls_read(dcep_config_required(), party->wallet, party->class,
+										 (party->flags & DCEP_FLAG_CONTROLLED) != 0);
+	MemoryContextSwitchTo(caller);
+}
+
 /*
  * Reads a purse's party from dcep.wallet, or reads it anew. A row that changed after the snapshot is
  * read again with a newer one, or cannot be read at all where the isolation
@@ -106,6 +117,7 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	DcepParty *party = &purse->party;
 	DcepRowState state = DCEP_ROW_STABLE;
 
+	party->controls = NULL;
 	party->exists = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
 	if (party->exists)
 	{
@@ -117,6 +129,8 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 		state = dcep_row_state(table);
 	}
 	ExecClearTuple(table->slot);
+	if (party->exists)
+		read_controls(purses, party);
 	party->changing = state == DCEP_ROW_CHANGING;
 	purse->known = true;
 	if (state == DCEP_ROW_CHANGED)

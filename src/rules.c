@@ -88,6 +88,7 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 		case DCEP_KIND_EXCHANGE_OUT:
 			return is_exchange(payee, payer) ? NULL : "An exchange_out runs from a wallet to its institution's vault.";
 		case DCEP_KIND_TRANSFER:
+		case DCEP_KIND_RECOVER:
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."
 					   : NULL;
@@ -142,15 +143,111 @@ check_restriction(const DcepConfig *config, const DcepParty *party, int flag, in
 	return true;
 }
 
+/* Refuses the payer for a supervisor's order. Its order it may know, so that it can ask. */
+static bool
+refuse_for_order(DcepRefusal *refusal, int sqlstate, const char *message, int64 wallet, const DcepControl *control)
+{
+	refuse_wallet(refusal, sqlstate, message, "Payer", wallet);
+	return dcep_refusal_hint(refusal, "Order " INT64_FORMAT " of supervisor %04d forbids it; see dcep.order_status.",
+							 control->order, control->supervisor);
+}
+
+/* What supervisors' orders forbid the payer outright. */
+static bool
+check_payer_orders(const DcepOrder *order, const DcepParty *payer, TimestampTz now, DcepRefusal *refusal)
+{
+	const DcepControl *found = dcep_controls_no_debit(payer->controls, now);
+
+	if (found)
+		return refuse_for_order(refusal, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay", payer->wallet, found);
+	if (order->kind != DCEP_KIND_EXCHANGE_OUT && order->kind != DCEP_KIND_REDEEM)
+		return true;
+	found = dcep_controls_find(payer->controls, DCEP_CONTROL_NO_REDEEM, now);
+	return found == NULL ||
+		   refuse_for_order(refusal, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not redeem", payer->wallet, found);
+}
+
+/* What they forbid the payee. Whose order it is, is not the payer's business. */
+static bool
+check_payee_orders(const DcepParty *payee, TimestampTz now, DcepRefusal *refusal)
+{
+	if (dcep_controls_no_credit(payee->controls, now) == NULL)
+		return true;
+	refuse_wallet(refusal, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive", "Payee", payee->wallet);
+	return dcep_refusal_hint(refusal, "A supervisor's order forbids it.");
+}
+
 /* May the payer pay, may the payee receive? Who consolidates receives nothing. */
 bool
-dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee, DcepRefusal *refusal)
+dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
+						const DcepParty *payee, TimestampTz now, DcepRefusal *refusal)
 {
 	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
 							 "Payer", refusal) &&
+		   check_payer_orders(order, payer, now, refusal) &&
 		   (payer->wallet == payee->wallet ||
-			check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
-							  "Payee", refusal));
+			(check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
+							   "Payee", refusal) &&
+			 check_payee_orders(payee, now, refusal)));
+}
+
+/* The order that bars a wallet from dealing with another. */
+static const DcepControl *
+find_bar(const DcepParty *party, int64 other, TimestampTz now)
+{
+	for (int i = 0; party->controls && i < party->controls->count; i++)
+	{
+		const DcepControl *control = &party->controls->control[i];
+
+		if (control->kind == DCEP_CONTROL_BAR_COUNTERPARTY && control->counterparty == other &&
+			dcep_control_is_in_force(control, now))
+			return control;
+	}
+	return NULL;
+}
+
+/* May these two deal with each other? */
+static bool
+check_bars(const DcepParty *payer, const DcepParty *payee, TimestampTz now, DcepRefusal *refusal)
+{
+	const DcepControl *bar = find_bar(payer, payee->wallet, now);
+
+	if (bar)
+		return refuse_for_order(refusal, ERRCODE_DCEP_COUNTERPARTY_BARRED, "counterparty is barred", payer->wallet,
+								bar);
+	if (find_bar(payee, payer->wallet, now) == NULL)
+		return true;
+	refuse_wallet(refusal, ERRCODE_DCEP_COUNTERPARTY_BARRED, "counterparty is barred", "Payee", payee->wallet);
+	return dcep_refusal_hint(refusal, "A supervisor's order on the payee forbids it.");
+}
+
+/* Is a second of the day within a window? One that ends before it begins goes over midnight. */
+static bool
+is_within(const DcepControl *window, int second)
+{
+	if (window->from_second <= window->until_second)
+		return window->from_second <= second && second < window->until_second;
+	return window->from_second <= second || second < window->until_second;
+}
+
+/* Is this a time at which the payer may pay? It must be within every window. */
+static bool
+check_windows(const DcepConfig *config, const DcepParty *payer, TimestampTz now, DcepRefusal *refusal)
+{
+	for (int i = 0; payer->controls && i < payer->controls->count; i++)
+	{
+		const DcepControl *control = &payer->controls->control[i];
+
+		if (control->kind != DCEP_CONTROL_TIME_WINDOW || !dcep_control_is_in_force(control, now) ||
+			is_within(control, dcep_config_second(config, now)))
+			continue;
+		refuse_for_order(refusal, ERRCODE_DCEP_OUTSIDE_WINDOW, "outside the time window", payer->wallet, control);
+		return dcep_refusal_detail(
+			refusal, "The wallet pays from %02d:%02d:%02d to %02d:%02d:%02d, ledger's time zone.",
+			control->from_second / 3600, control->from_second / 60 % 60, control->from_second % 60,
+			control->until_second / 3600, control->until_second / 60 % 60, control->until_second % 60);
+	}
+	return true;
 }
 
 /* Brings the usage to a day: sums of a past day or year count no more. The day never goes back. */
@@ -176,13 +273,57 @@ refuse_limit(DcepRefusal *refusal, int sqlstate, const char *message, int64 amou
 		amount, spent, limit);
 }
 
+/* Refuses for a limit that an order sets; true where it sets none, or the amount is within it. */
+static bool
+check_cap(const DcepOrder *order, const DcepControls *controls, int kind, int64 spent, TimestampTz now, int sqlstate,
+		  const char *message, DcepRefusal *refusal)
+{
+	const DcepControl *cap = dcep_controls_strictest(controls, kind, now);
+
+	if (cap == NULL || spent <= cap->amount - order->amount)
+		return true;
+	refuse_limit(refusal, sqlstate, message, order->amount, spent, cap->amount);
+	return dcep_refusal_hint(refusal, "Order " INT64_FORMAT " of supervisor %04d sets it; see dcep.order_status.",
+							 cap->order, cap->supervisor);
+}
+
+/* May the payer pay once more today? */
+static bool
+check_count(const DcepParty *payer, const DcepUsage *usage, DateADT day, TimestampTz now, DcepRefusal *refusal)
+{
+	const DcepControl *most = dcep_controls_strictest(payer->controls, DCEP_CONTROL_COUNT_DAY, now);
+	DcepUsage today = *usage;
+
+	roll_usage(&today, day);
+	if (most == NULL || today.day_count < most->amount)
+		return true;
+	refuse_for_order(refusal, ERRCODE_DCEP_TOO_MANY_PAYMENTS, "too many payments today", payer->wallet, most);
+	return dcep_refusal_detail(refusal, "The wallet has paid %d times today, the limit is " INT64_FORMAT ".",
+							   today.day_count, most->amount);
+}
+
+/* May these two pay each other, at this time, once more today? */
+bool
+dcep_rules_dealings(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer, const DcepParty *payee,
+					const DcepUsage *usage, DateADT day, TimestampTz now, DcepRefusal *refusal)
+{
+	Assert(payer->wallet != payee->wallet || order->kind == DCEP_KIND_CONSOLIDATE);
+	if (payer->controls == NULL && payee->controls == NULL)
+		return true;
+	return check_bars(payer, payee, now, refusal) && check_windows(config, payer, now, refusal) &&
+		   check_count(payer, usage, day, now, refusal);
+}
+
 /* Is the order within the payer's limits? */
 bool
-dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, DateADT day, DcepUsage *usage, DcepRefusal *refusal)
+dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, const DcepControls *controls, DateADT day,
+				  TimestampTz now, DcepUsage *usage, DcepRefusal *refusal)
 {
 	DcepUsage after = *usage;
+	int64 day_spent;
 
 	roll_usage(&after, day);
+	day_spent = after.day_spent;
 	if (pg_add_s64_overflow(after.day_spent, order->amount, &after.day_spent) ||
 		pg_add_s64_overflow(after.year_spent, order->amount, &after.year_spent))
 	{
@@ -193,14 +334,34 @@ dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, DateADT day, 
 	if (order->amount > limits->max_payment)
 		return refuse_limit(refusal, ERRCODE_DCEP_OVER_PAYMENT_LIMIT, "amount is over the limit per payment",
 							order->amount, 0, limits->max_payment);
+	if (!check_cap(order, controls, DCEP_CONTROL_CAP_PAYMENT, 0, now, ERRCODE_DCEP_OVER_PAYMENT_LIMIT,
+				   "amount is over the limit per payment", refusal))
+		return false;
 	if (after.day_spent > limits->max_day)
 		return refuse_limit(refusal, ERRCODE_DCEP_OVER_DAILY_LIMIT, "amount is over the daily limit", order->amount,
-							after.day_spent - order->amount, limits->max_day);
+							day_spent, limits->max_day);
+	if (!check_cap(order, controls, DCEP_CONTROL_CAP_DAY, day_spent, now, ERRCODE_DCEP_OVER_DAILY_LIMIT,
+				   "amount is over the daily limit", refusal))
+		return false;
 	if (after.year_spent > limits->max_year)
 		return refuse_limit(refusal, ERRCODE_DCEP_OVER_ANNUAL_LIMIT, "amount is over the annual limit", order->amount,
 							after.year_spent - order->amount, limits->max_year);
 	*usage = after;
 	return true;
+}
+
+/* Does the payer keep what is held? */
+bool
+dcep_rules_hold(const DcepOrder *order, int64 held, int64 balance, DcepRefusal *refusal)
+{
+	if (held == 0 || (balance >= held && balance - held >= order->amount))
+		return true;
+	refuse_wallet(refusal, ERRCODE_DCEP_AMOUNT_HELD, "amount is held", "Payer", order->payer);
+	dcep_refusal_detail(refusal,
+						"The wallet holds " INT64_FORMAT ", of which " INT64_FORMAT
+						" must stay; the payment needs " INT64_FORMAT ".",
+						balance, Min(held, balance), order->amount);
+	return dcep_refusal_hint(refusal, "Supervisors' orders hold it; see dcep.order_status.");
 }
 
 /* Will the payee's balance be within its cap? The payee's balance is nobody else's business: it is not shown. */

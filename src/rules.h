@@ -2,7 +2,7 @@
  * rules.h: what a payment must satisfy, in the order of docs/errors.md.
  *
  * Pure decisions over facts that the caller has read under the payer's lock.
- * Supervisors' orders will be further facts of a party and further checks here.
+ * Supervisors' orders (control.h) are facts of a party among the others.
  */
 #ifndef DCEP_RULES_H
 #define DCEP_RULES_H
@@ -10,11 +10,13 @@
 #include "postgres.h"
 
 #include "config.h"
+#include "control.h"
 #include "refusal.h"
 
 /* Restrictions in dcep.wallet.flags. */
 #define DCEP_FLAG_NO_DEBIT 1
 #define DCEP_FLAG_NO_CREDIT 2
+#define DCEP_FLAG_CONTROLLED 4 /* orders bear on this wallet */
 
 /* A wallet as far as rules look at it. */
 typedef struct DcepParty
@@ -25,6 +27,7 @@ typedef struct DcepParty
 	bool changing; /* another transaction is restricting, releasing or closing it right now */
 	int class;
 	int flags;
+	const DcepControls *controls; /* orders that bear on it; NULL where there are none */
 } DcepParty;
 
 /* What a wallet has paid, as of the day of its last payment. */
@@ -52,11 +55,20 @@ extern bool dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, c
 extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 							const DcepParty *payee, DcepRefusal *refusal);
 /* May the payer pay, may the payee receive? (LG201, 202) */
-extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee,
-									DcepRefusal *refusal);
-/* Is the order within the payer's limits (LG203, 204, 205)? `usage` becomes what it will be after the payment. */
-extern bool dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, DateADT day, DcepUsage *usage,
-							  DcepRefusal *refusal);
+extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
+									const DcepParty *payee, TimestampTz now, DcepRefusal *refusal);
+/* May these two pay each other, at this time, once more today? (LG208, 209, 210) */
+extern bool dcep_rules_dealings(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
+								const DcepParty *payee, const DcepUsage *usage, DateADT day, TimestampTz now,
+								DcepRefusal *refusal);
+/*
+ * Is the order within the payer's limits, those of its class and those of
+ * orders (LG203, 204, 205)? `usage` becomes what it will be after the payment.
+ */
+extern bool dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, const DcepControls *controls,
+							  DateADT day, TimestampTz now, DcepUsage *usage, DcepRefusal *refusal);
+/* Does the payer keep what is held of its money? (LG207) */
+extern bool dcep_rules_hold(const DcepOrder *order, int64 held, int64 balance, DcepRefusal *refusal);
 /* Will the payee's balance be within its cap (LG206)? */
 extern bool dcep_rules_cap(const DcepOrder *order, const DcepClass *limits, int64 balance, DcepRefusal *refusal);
 

@@ -5,6 +5,7 @@
 
 #include "common/int.h"
 #include "miscadmin.h"
+#include "utils/timestamp.h"
 
 #include "errcodes.h"
 #include "holding.h"
@@ -47,6 +48,14 @@ take_stored(DcepTable *table, DcepSpend *spend)
 	add_total(spend, coin->amount);
 }
 
+/* May the coin in the table's slot not be spent? */
+static bool
+is_frozen(DcepTable *table, const DcepPurse *purse, TimestampTz now)
+{
+	return purse->party.controls &&
+		   dcep_controls_freeze(purse->party.controls, DatumGetInt64(dcep_column(table, DCEP_COIN_ID)), now);
+}
+
 /* Finds a coin by a condition on its amount and, where the amount must be that of an edge, beyond the edge. */
 static bool
 find_coin(DcepTable *table, int64 owner, StrategyNumber strategy, int64 amount, const DcepEdge *edge, Snapshot snapshot)
@@ -67,18 +76,43 @@ is_below_edge(const DcepEdge *low, int64 amount)
 	return low->set && low->from <= amount && amount <= low->amount;
 }
 
-/* Takes the smallest coin that covers what is missing; false where no coin does. */
+/* Finds the smallest coin of at least an amount. */
 static bool
-take_fitting(DcepTable *table, const DcepPurse *purse, int64 missing, Snapshot snapshot, DcepSpend *spend)
+find_fitting(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot)
 {
 	int64 owner = purse->party.wallet;
 	const DcepEdge *low = &purse->low;
-	bool found = is_below_edge(low, missing)
-					 ? find_coin(table, owner, BTEqualStrategyNumber, low->amount, low, snapshot) ||
-						   find_coin(table, owner, BTGreaterStrategyNumber, low->amount, NULL, snapshot)
-					 : find_coin(table, owner, BTGreaterEqualStrategyNumber, missing, NULL, snapshot);
 
-	if (!found)
+	if (!is_below_edge(low, amount))
+		return find_coin(table, owner, BTGreaterEqualStrategyNumber, amount, NULL, snapshot);
+	return find_coin(table, owner, BTEqualStrategyNumber, low->amount, low, snapshot) ||
+		   find_coin(table, owner, BTGreaterStrategyNumber, low->amount, NULL, snapshot);
+}
+
+/* The same in a wallet on which orders bear: passes over frozen coins. */
+static bool
+find_fitting_free(DcepTable *table, const DcepPurse *purse, int64 amount, TimestampTz now, Snapshot snapshot)
+{
+	ScanKeyData keys[2];
+	DcepScan scan;
+	bool found = false;
+
+	dcep_key_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, purse->party.wallet);
+	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, BTGreaterEqualStrategyNumber, amount);
+	scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, keys, 2);
+	while (!found && dcep_scan_next(&scan, ForwardScanDirection))
+		found = !is_frozen(table, purse, now);
+	dcep_scan_end(&scan);
+	return found;
+}
+
+/* Takes the smallest coin that covers what is missing; false where no coin does. */
+static bool
+take_fitting(DcepTable *table, const DcepPurse *purse, int64 missing, TimestampTz now, Snapshot snapshot,
+			 DcepSpend *spend)
+{
+	if (!(purse->party.controls ? find_fitting_free(table, purse, missing, now, snapshot)
+								: find_fitting(table, purse, missing, snapshot)))
 		return false;
 	take_stored(table, spend);
 	spend->choice = DCEP_CHOICE_FITTING;
@@ -88,19 +122,22 @@ take_fitting(DcepTable *table, const DcepPurse *purse, int64 missing, Snapshot s
 
 /* Takes coins along a scan, the largest first, until the amount is covered or there are no more. */
 static void
-take_backward(DcepTable *table, ScanKey keys, int key_count, int64 amount, Snapshot snapshot, DcepSpend *spend)
+take_backward(DcepTable *table, const DcepPurse *purse, ScanKey keys, int key_count, int64 amount, TimestampTz now,
+			  Snapshot snapshot, DcepSpend *spend)
 {
 	DcepScan scan = dcep_scan_begin(table, DCEP_COIN_PKEY, snapshot, keys, key_count);
 
 	while (spend->total < amount && spend->minted_count + spend->stored_count < DCEP_INPUTS_MAX &&
 		   dcep_scan_next(&scan, BackwardScanDirection))
-		take_stored(table, spend);
+		if (!is_frozen(table, purse, now))
+			take_stored(table, spend);
 	dcep_scan_end(&scan);
 }
 
 /* Takes the largest coins in turn until the amount is covered or there are no more. */
 static void
-take_largest(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot, DcepSpend *spend)
+take_largest(DcepTable *table, const DcepPurse *purse, int64 amount, TimestampTz now, Snapshot snapshot,
+			 DcepSpend *spend)
 {
 	const DcepEdge *high = &purse->high;
 	ScanKeyData keys[3];
@@ -109,22 +146,24 @@ take_largest(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot sn
 	dcep_key_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, purse->party.wallet);
 	if (!high->set)
 	{
-		take_backward(table, keys, 1, amount, snapshot, spend);
+		take_backward(table, purse, keys, 1, amount, now, snapshot, spend);
 		return;
 	}
 	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, BTEqualStrategyNumber, high->amount);
 	dcep_key_bound(&keys[2], DCEP_COIN_ID, BTLessStrategyNumber, high->id);
-	take_backward(table, keys, 3, amount, snapshot, spend);
+	take_backward(table, purse, keys, 3, amount, now, snapshot, spend);
 	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, BTLessStrategyNumber, high->amount);
-	take_backward(table, keys, 2, amount, snapshot, spend);
+	take_backward(table, purse, keys, 2, amount, now, snapshot, spend);
 }
 
-/* Moves the purse's edges over what is consumed. */
+/* Moves the purse's edges over what is consumed. Where coins may be frozen the statement meets all again. */
 static void
 move_edges(DcepPurse *purse, const DcepSpend *spend)
 {
 	const DcepStoredCoin *last = &spend->stored[spend->stored_count - 1];
 
+	if (purse->party.controls)
+		return;
 	switch (spend->choice)
 	{
 		case DCEP_CHOICE_NONE:
@@ -146,13 +185,14 @@ move_edges(DcepPurse *purse, const DcepSpend *spend)
 
 /* Takes the smallest coins in turn, at most so many. */
 static void
-take_smallest(DcepTable *table, int64 owner, int max, Snapshot snapshot, DcepSpend *spend)
+take_smallest(DcepTable *table, const DcepPurse *purse, int max, TimestampTz now, Snapshot snapshot, DcepSpend *spend)
 {
-	DcepScan scan = dcep_holding_scan(table, snapshot, owner);
+	DcepScan scan = dcep_holding_scan(table, snapshot, purse->party.wallet);
 
 	spend->choice = DCEP_CHOICE_SMALLEST;
 	while (spend->stored_count < max && dcep_scan_next(&scan, ForwardScanDirection))
-		take_stored(table, spend);
+		if (!is_frozen(table, purse, now))
+			take_stored(table, spend);
 	dcep_scan_end(&scan);
 	ExecClearTuple(table->slot);
 }
@@ -176,8 +216,9 @@ verify_stored(DcepStatement *statement, const DcepConfig *config, const DcepPurs
 
 /* Refuses because the coins do not cover the amount, or too many would be needed. */
 static bool
-refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepRefusal *refusal)
+refuse_coins(const DcepPurse *purse, int64 amount, TimestampTz now, const DcepSpend *spend, DcepRefusal *refusal)
 {
+	const DcepControl *freeze = dcep_controls_find(purse->party.controls, DCEP_CONTROL_FREEZE_COINS, now);
 	char digits[DCEP_WALLET_DIGITS + 1];
 
 	dcep_wallet_print(purse->party.wallet, digits);
@@ -188,6 +229,17 @@ refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepR
 							digits, spend->total);
 		return dcep_refusal_hint(refusal, "Pay in several smaller amounts.");
 	}
+	if (freeze)
+	{
+		dcep_refuse(refusal, ERRCODE_DCEP_AMOUNT_HELD, "amount is held");
+		dcep_refusal_detail(refusal,
+							"Coins of wallet %s are frozen; the others are worth " INT64_FORMAT
+							", the payment needs " INT64_FORMAT ".",
+							digits, spend->total, amount);
+		return dcep_refusal_hint(refusal,
+								 "Order " INT64_FORMAT " of supervisor %04d freezes them; see dcep.order_status.",
+								 freeze->order, freeze->supervisor);
+	}
 	dcep_refuse(refusal, ERRCODE_DCEP_INSUFFICIENT_FUNDS, "insufficient funds");
 	return dcep_refusal_detail(refusal, "Wallet %s holds " INT64_FORMAT ", the payment needs " INT64_FORMAT ".", digits,
 							   spend->total, amount);
@@ -195,12 +247,13 @@ refuse_coins(const DcepPurse *purse, int64 amount, const DcepSpend *spend, DcepR
 
 /* Gathers coins of a purse until they cover an amount, or there are no more. */
 static void
-gather_coins(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot snapshot, DcepSpend *spend)
+gather_coins(DcepTable *table, const DcepPurse *purse, int64 amount, TimestampTz now, Snapshot snapshot,
+			 DcepSpend *spend)
 {
 	memset(spend, 0, sizeof(DcepSpend));
 	take_minted(purse, amount, spend);
-	if (spend->total < amount && !take_fitting(table, purse, amount - spend->total, snapshot, spend))
-		take_largest(table, purse, amount, snapshot, spend);
+	if (spend->total < amount && !take_fitting(table, purse, amount - spend->total, now, snapshot, spend))
+		take_largest(table, purse, amount, now, snapshot, spend);
 	ExecClearTuple(table->slot);
 }
 
@@ -210,36 +263,74 @@ dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount
 {
 	DcepSpend spend;
 
-	gather_coins(statement->purses.coin, purse, amount, snapshot, &spend);
+	gather_coins(statement->purses.coin, purse, amount, GetCurrentTimestamp(), snapshot, &spend);
 	if (spend.stored)
 		pfree(spend.stored);
 	return spend.total >= amount;
 }
 
+/* Does an earlier effect freeze the same coin? */
+static bool
+is_repeated(const DcepControls *controls, int n, TimestampTz now)
+{
+	for (int i = 0; i < n; i++)
+		if (controls->control[i].kind == DCEP_CONTROL_FREEZE_COINS &&
+			controls->control[i].coin == controls->control[n].coin &&
+			dcep_control_is_in_force(&controls->control[i], now))
+			return true;
+	return false;
+}
+
+/* What live coins of a purse orders freeze. */
+int64
+dcep_spend_frozen(DcepStatement *statement, const DcepPurse *purse, TimestampTz now, Snapshot snapshot)
+{
+	const DcepControls *controls = purse->party.controls;
+	DcepTable *table = statement->purses.coin;
+	int64 frozen = 0;
+
+	for (int i = 0; controls && i < controls->count; i++)
+	{
+		const DcepControl *control = &controls->control[i];
+		ScanKeyData keys[DCEP_COIN_COLUMNS];
+
+		if (control->kind != DCEP_CONTROL_FREEZE_COINS || !dcep_control_is_in_force(control, now) ||
+			is_repeated(controls, i, now))
+			continue;
+		dcep_key_number(&keys[0], DCEP_COIN_OWNER, purse->party.wallet);
+		dcep_key_number(&keys[1], DCEP_COIN_AMOUNT, control->amount);
+		dcep_key_number(&keys[2], DCEP_COIN_ID, control->coin);
+		if (dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, DCEP_COIN_COLUMNS))
+			frozen += control->amount;
+	}
+	ExecClearTuple(table->slot);
+	return frozen;
+}
+
 /* Chooses coins that cover an amount. */
 bool
-dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, Snapshot snapshot,
-				  DcepSpend *spend, DcepRefusal *refusal)
+dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount, TimestampTz now,
+				  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal)
 {
-	gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
+	gather_coins(statement->purses.coin, purse, amount, now, snapshot, spend);
 	if (spend->total < amount && (purse->low.set || purse->high.set))
 	{
 		purse->low.set = purse->high.set = false;
-		gather_coins(statement->purses.coin, purse, amount, snapshot, spend);
+		gather_coins(statement->purses.coin, purse, amount, now, snapshot, spend);
 	}
 	if (spend->total < amount)
-		return refuse_coins(purse, amount, spend, refusal);
+		return refuse_coins(purse, amount, now, spend, refusal);
 	return verify_stored(statement, config, purse, snapshot, spend, refusal);
 }
 
 /* Chooses the smallest coins. */
 bool
-dcep_spend_smallest(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int max, Snapshot snapshot,
-					DcepSpend *spend, DcepRefusal *refusal)
+dcep_spend_smallest(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int max, TimestampTz now,
+					Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal)
 {
 	Assert(max <= DCEP_INPUTS_MAX);
 	memset(spend, 0, sizeof(DcepSpend));
-	take_smallest(statement->purses.coin, purse->party.wallet, max, snapshot, spend);
+	take_smallest(statement->purses.coin, purse, max, now, snapshot, spend);
 	return verify_stored(statement, config, purse, snapshot, spend, refusal);
 }
 

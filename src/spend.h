@@ -51,10 +51,14 @@ typedef struct DcepSpend
 
 /*
  * Chooses coins of a locked purse that cover an amount, and verifies those that
- * come from disk. Refuses with LG301, LG101-103 or 54000. Changes nothing.
+ * come from disk; coins that orders freeze at this time are passed over. Refuses
+ * with LG207, LG301, LG101-103 or 54000. Changes nothing.
  */
 extern bool dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
-							  Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
+							  TimestampTz now, Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
+
+/* What live coins of a purse orders freeze. */
+extern int64 dcep_spend_frozen(DcepStatement *statement, const DcepPurse *purse, TimestampTz now, Snapshot snapshot);
 
 /* Do a purse's coins cover an amount, as far as the snapshot and the statement show? The purse need not be locked. */
 extern bool dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount, Snapshot snapshot);
@@ -65,7 +69,7 @@ extern bool dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, 
  * minted and not written yet are left alone.
  */
 extern bool dcep_spend_smallest(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int max,
-								Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
+								TimestampTz now, Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
 
 /* Ids of the chosen coins, in the order of consumption; palloc'd. */
 extern int64 *dcep_spend_inputs(const DcepPurse *purse, const DcepSpend *spend, uint32 *count);

@@ -75,7 +75,8 @@ is_able(const DcepPurse *purse)
 }
 
 /*
- * Takes a till that nobody holds (else counts it in *held) and that covers the amount.  Whoever freezes
+ * Takes a till that nobody holds (else counts it in *held) and that covers the amount.  A vault
+ * on which supervisors' orders bear pays for itself: its holds and daily caps are measured on one chain. Whoever freezes
  * the vault locks the tills after changing the vault's row, so that reading that
  * row under a till's lock is enough.
  */
@@ -90,7 +91,7 @@ take(DcepStatement *statement, DcepPurse *vault, DcepPurse *till, int64 amount, 
 		return false;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every wallet has a purse */
 	if (till->locked && till->known && vault->known)
-		return is_able(till);
+		return is_able(till) && vault->party.controls == NULL;
 	if (!dcep_purse_try_lock(purses, till, snapshot))
 	{
 		(*held)++;
@@ -100,7 +101,7 @@ take(DcepStatement *statement, DcepPurse *vault, DcepPurse *till, int64 amount, 
 	dcep_purse_read(purses, till, newer);
 	if (till != vault)
 		dcep_purse_read(purses, vault, newer);
-	good = is_able(till) && dcep_spend_covers(statement, till, amount, newer);
+	good = is_able(till) && vault->party.controls == NULL && dcep_spend_covers(statement, till, amount, newer);
 	UnregisterSnapshot(newer);
 	return good;
 }
@@ -140,14 +141,16 @@ take_any(DcepStatement *statement, const DcepInstitution *owner, uint32 *place, 
 static bool
 wait_for(DcepStatement *statement, const DcepInstitution *owner, uint32 place, int64 amount, Snapshot snapshot)
 {
+	const DcepPurse *vault = dcep_purse_of(&statement->purses, owner->vault);
+
 	for (int i = 0; i <= owner->till_count; i++)
 	{
 		DcepPurse *till = purse_at(statement, owner, place + (uint32) i);
 
 		if (!till->locked && !till->known)
 			dcep_purse_read(&statement->purses, till, snapshot);
-		if (till->known && is_able(till) && dcep_spend_covers(statement, till, amount, snapshot) &&
-			dcep_purse_lock(&statement->purses, till, snapshot))
+		if (till->known && is_able(till) && vault->party.controls == NULL &&
+			dcep_spend_covers(statement, till, amount, snapshot) && dcep_purse_lock(&statement->purses, till, snapshot))
 			return true;
 	}
 	return false;

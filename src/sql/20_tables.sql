@@ -5,9 +5,9 @@
 -- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
 -- restored in any order, by several jobs at once, and a payment pays for none.
 
-CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate');
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover');
 COMMENT ON TYPE dcep.transfer_kind IS
-'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it)';
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities)';
 
 -- --- configuration -----------------------------------------------------------
 
@@ -114,7 +114,7 @@ CREATE TABLE dcep.wallet (
     id          dcep.wallet_id PRIMARY KEY,
     institution smallint NOT NULL,
     class       smallint NOT NULL,
-    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 3),
+    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 7),
     status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
     form        text NOT NULL DEFAULT 'software' CHECK (form IN ('software', 'hardware', 'vault')),
     parent      dcep.wallet_id,
@@ -125,7 +125,7 @@ CREATE TABLE dcep.wallet (
     CHECK ((form = 'vault') = (class = 0))
 );
 COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
-COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze()';
+COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect)';
 COMMENT ON COLUMN dcep.wallet.id IS 'The wallet number';
 COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first four digits of its number';
 COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
@@ -307,6 +307,178 @@ COMMENT ON COLUMN dcep.reserve_entry.prev_hash IS 'Hash of the operator''s entry
 COMMENT ON COLUMN dcep.reserve_entry.hash IS 'reserve_hash of docs/format.md';
 COMMENT ON COLUMN dcep.reserve_entry.signature IS 'Over the hash, 64 bytes';
 COMMENT ON COLUMN dcep.reserve_entry.reference IS 'What the deposit or withdrawal was given; the key of an issue or redemption';
+
+-- --- supervision -------------------------------------------------------------
+
+CREATE SEQUENCE dcep.act_id_seq;
+COMMENT ON SEQUENCE dcep.act_id_seq IS 'Ids of acts, and of the orders that are imposed by them';
+
+CREATE TABLE dcep.act (
+    id          bigint PRIMARY KEY,
+    institution smallint NOT NULL,
+    seq         bigint NOT NULL,
+    entered_at  timestamptz NOT NULL,
+    suite       smallint NOT NULL,
+    key_number  integer NOT NULL,
+    kind        text COLLATE "C" NOT NULL,
+    by_role     text COLLATE "C" NOT NULL,
+    case_no     text COLLATE "C",
+    body        text COLLATE "C" NOT NULL,
+    prev_hash   bytea NOT NULL,
+    hash        bytea NOT NULL,
+    signature   bytea NOT NULL,
+    UNIQUE (institution, seq)
+);
+COMMENT ON TABLE dcep.act IS 'Official acts: what institutions agreed, imposed, lifted, recovered and looked into. Append-only, hash-chained per institution, signed with its key (docs/format.md)';
+COMMENT ON COLUMN dcep.act.id IS 'Of dcep.act_id_seq; gaps are normal. An order has the id of the act that imposed it';
+COMMENT ON COLUMN dcep.act.institution IS 'Whose act it is, and who signed';
+COMMENT ON COLUMN dcep.act.seq IS 'Position in the institution''s chain, from 1 on without gaps';
+COMMENT ON COLUMN dcep.act.entered_at IS 'When it was entered, under the chain''s lock';
+COMMENT ON COLUMN dcep.act.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
+COMMENT ON COLUMN dcep.act.key_number IS 'Number of the institution''s key that signed';
+COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case or close_case';
+COMMENT ON COLUMN dcep.act.by_role IS 'Role that had logged in';
+COMMENT ON COLUMN dcep.act.case_no IS 'Case number or legal basis, where the act has one';
+COMMENT ON COLUMN dcep.act.body IS 'What was done, a JSON object; the very text that was hashed';
+COMMENT ON COLUMN dcep.act.prev_hash IS 'Hash of the institution''s act before this one; zero for the first';
+COMMENT ON COLUMN dcep.act.hash IS 'act_hash of docs/format.md';
+COMMENT ON COLUMN dcep.act.signature IS 'Over the hash, 64 bytes';
+
+CREATE TABLE dcep.act_chain (
+    institution smallint PRIMARY KEY,
+    seq         bigint NOT NULL,
+    head        bytea NOT NULL CHECK (pg_catalog.octet_length(head) = 32)
+);
+COMMENT ON TABLE dcep.act_chain IS 'Per institution the end of its chain of acts, and the lock under which it grows';
+COMMENT ON COLUMN dcep.act_chain.institution IS 'Whose acts';
+COMMENT ON COLUMN dcep.act_chain.seq IS 'Number of its acts';
+COMMENT ON COLUMN dcep.act_chain.head IS 'Hash of the last of them';
+
+CREATE TABLE dcep.agreement (
+    supervisor      smallint NOT NULL,
+    operator        smallint NOT NULL,
+    shows_wallets   boolean NOT NULL,
+    shows_transfers boolean NOT NULL,
+    valid_from      timestamptz NOT NULL,
+    valid_until     timestamptz NOT NULL,
+    kinds           text[] NOT NULL,
+    act             bigint NOT NULL,
+    PRIMARY KEY (supervisor, operator),
+    CHECK (valid_from < valid_until)
+);
+COMMENT ON TABLE dcep.agreement IS 'What each supervisor and operator have agreed on, as both have signed it last; all terms ever signed are acts. Kept by dcep.agree()';
+COMMENT ON COLUMN dcep.agreement.supervisor IS 'Who may impose orders';
+COMMENT ON COLUMN dcep.agreement.operator IS 'On whose wallets';
+COMMENT ON COLUMN dcep.agreement.shows_wallets IS 'The supervisor sees wallets, their chains'' ends and their events, while it has a case open';
+COMMENT ON COLUMN dcep.agreement.shows_transfers IS 'It sees transfers and coins, too';
+COMMENT ON COLUMN dcep.agreement.valid_from IS 'From when on the terms hold';
+COMMENT ON COLUMN dcep.agreement.valid_until IS 'Until when, exclusive; orders imposed before go on';
+COMMENT ON COLUMN dcep.agreement.kinds IS 'Kinds of order that the supervisor may impose';
+COMMENT ON COLUMN dcep.agreement.act IS 'The act of the party that signed last and so made the terms effective';
+
+CREATE TABLE dcep.control_order (
+    id           bigint PRIMARY KEY,
+    supervisor   smallint NOT NULL,
+    kind         text NOT NULL,
+    case_no      text NOT NULL,
+    imposed_at   timestamptz NOT NULL,
+    valid_from   timestamptz NOT NULL,
+    valid_until  timestamptz NOT NULL,
+    operator     smallint,
+    class        smallint,
+    wallets      dcep.wallet_id[],
+    amounts      bigint[],
+    coins        bigint[],
+    amount       bigint,
+    counterparty dcep.wallet_id,
+    daily_from   time,
+    daily_until  time,
+    fraud        bigint,
+    CHECK (valid_from < valid_until),
+    CHECK ((class IS NULL) <> (wallets IS NULL)),
+    CHECK ((class IS NULL) = (operator IS NULL))
+);
+COMMENT ON TABLE dcep.control_order IS 'Supervisors'' orders as they were imposed. Append-only; dcep.order_status says which are in force';
+COMMENT ON COLUMN dcep.control_order.id IS 'Id of the order, and of the act that imposed it';
+COMMENT ON COLUMN dcep.control_order.supervisor IS 'Whose order';
+COMMENT ON COLUMN dcep.control_order.kind IS 'no_debit, no_credit, freeze, hold_amount, freeze_coins, cap_payment, cap_day, count_day, bar_counterparty, time_window or no_redeem';
+COMMENT ON COLUMN dcep.control_order.case_no IS 'Case number or legal basis';
+COMMENT ON COLUMN dcep.control_order.imposed_at IS 'When dcep.impose() ran';
+COMMENT ON COLUMN dcep.control_order.valid_from IS 'From when on it holds';
+COMMENT ON COLUMN dcep.control_order.valid_until IS 'Until when, exclusive';
+COMMENT ON COLUMN dcep.control_order.operator IS 'Of an order on a class: whose wallets';
+COMMENT ON COLUMN dcep.control_order.class IS 'Of an order on a class: which';
+COMMENT ON COLUMN dcep.control_order.wallets IS 'Of any other order: the wallets that it bears on, in order';
+COMMENT ON COLUMN dcep.control_order.amounts IS 'Of hold_amount: what is held of each of the wallets, minor units. Of freeze_coins: the worth of each of the coins';
+COMMENT ON COLUMN dcep.control_order.coins IS 'Of freeze_coins: ids of the coins';
+COMMENT ON COLUMN dcep.control_order.amount IS 'Of cap_payment and cap_day: the most, minor units; of count_day: payments';
+COMMENT ON COLUMN dcep.control_order.counterparty IS 'Of bar_counterparty: with whom the wallets may not deal';
+COMMENT ON COLUMN dcep.control_order.daily_from IS 'Of time_window: from when on the wallets may pay, ledger''s time zone';
+COMMENT ON COLUMN dcep.control_order.daily_until IS 'Of time_window: until when, exclusive; before daily_from: over midnight';
+COMMENT ON COLUMN dcep.control_order.fraud IS 'Of an order of dcep.report_fraud(): the transfer that was reported';
+
+CREATE TABLE dcep.control_lift (
+    order_id  bigint PRIMARY KEY,
+    act       bigint NOT NULL,
+    lifted_at timestamptz NOT NULL,
+    reason    text NOT NULL
+);
+COMMENT ON TABLE dcep.control_lift IS 'Orders that were lifted. Append-only';
+COMMENT ON COLUMN dcep.control_lift.order_id IS 'Which order';
+COMMENT ON COLUMN dcep.control_lift.act IS 'The act that lifted it';
+COMMENT ON COLUMN dcep.control_lift.lifted_at IS 'When';
+COMMENT ON COLUMN dcep.control_lift.reason IS 'Why';
+
+CREATE TABLE dcep.control_effect (
+    target       bigint NOT NULL,
+    order_id     bigint NOT NULL,
+    coin         bigint NOT NULL DEFAULT 0,
+    valid_from   timestamptz NOT NULL,
+    valid_until  timestamptz NOT NULL,
+    amount       bigint NOT NULL DEFAULT 0,
+    counterparty bigint NOT NULL DEFAULT 0,
+    from_second  integer NOT NULL DEFAULT 0,
+    until_second integer NOT NULL DEFAULT 0,
+    kind         smallint NOT NULL,
+    supervisor   smallint NOT NULL,
+    PRIMARY KEY (target, order_id, coin)
+);
+COMMENT ON TABLE dcep.control_effect IS 'What payments look at: the orders that have not been lifted, by what they bear on. Follows from dcep.control_order and dcep.control_lift, as dcep.audit() proves';
+COMMENT ON COLUMN dcep.control_effect.target IS 'A wallet number; of an order on a class, -(institution x 10,000 + class) - 1';
+COMMENT ON COLUMN dcep.control_effect.order_id IS 'The order';
+COMMENT ON COLUMN dcep.control_effect.coin IS 'Of freeze_coins: the coin; else 0';
+COMMENT ON COLUMN dcep.control_effect.valid_from IS 'As of the order';
+COMMENT ON COLUMN dcep.control_effect.valid_until IS 'As of the order';
+COMMENT ON COLUMN dcep.control_effect.amount IS 'What is held, what the coin is worth, what the cap is, or how many payments; else 0';
+COMMENT ON COLUMN dcep.control_effect.counterparty IS 'Of bar_counterparty: the wallet''s number; else 0';
+COMMENT ON COLUMN dcep.control_effect.from_second IS 'Of time_window: second of the day; else 0';
+COMMENT ON COLUMN dcep.control_effect.until_second IS 'Of time_window: second of the day; else 0';
+COMMENT ON COLUMN dcep.control_effect.kind IS 'Number of the kind, in the order of the list at dcep.control_order.kind, from 1 on';
+COMMENT ON COLUMN dcep.control_effect.supervisor IS 'As of the order';
+
+CREATE TABLE dcep.controlled_class (
+    institution smallint NOT NULL,
+    class       smallint NOT NULL,
+    target      bigint NOT NULL,
+    PRIMARY KEY (institution, class)
+);
+COMMENT ON TABLE dcep.controlled_class IS 'Classes of operators'' wallets that orders bear on, so that payments of others need not look. Kept by dcep.impose() and dcep.lift()';
+COMMENT ON COLUMN dcep.controlled_class.institution IS 'The operator';
+COMMENT ON COLUMN dcep.controlled_class.class IS 'The class';
+COMMENT ON COLUMN dcep.controlled_class.target IS 'Its rows in dcep.control_effect';
+
+CREATE TABLE dcep.recovery (
+    order_id    bigint NOT NULL,
+    authority   smallint NOT NULL,
+    payee       dcep.wallet_id NOT NULL,
+    act         bigint NOT NULL,
+    PRIMARY KEY (order_id, authority)
+);
+COMMENT ON TABLE dcep.recovery IS 'Which authorities ordered that the money under an order be given back, and to whom. Append-only';
+COMMENT ON COLUMN dcep.recovery.order_id IS 'The order that holds the money';
+COMMENT ON COLUMN dcep.recovery.authority IS 'The supervisor or central bank that ordered it';
+COMMENT ON COLUMN dcep.recovery.payee IS 'Who is to get it';
+COMMENT ON COLUMN dcep.recovery.act IS 'The act';
 
 -- --- what pg_dump carries ----------------------------------------------------
 

@@ -4,7 +4,12 @@
 CREATE FUNCTION dcep.sees(wallet dcep.wallet_id) RETURNS boolean
     LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees';
 COMMENT ON FUNCTION dcep.sees(dcep.wallet_id) IS
-'May the current role see this wallet, its coins and the transfers that touch it?';
+'May the current role see this wallet? Its operator; a supervisor whose agreement shows wallets, and the central bank, while they have a case open';
+
+CREATE FUNCTION dcep.sees_payments(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_payments';
+COMMENT ON FUNCTION dcep.sees_payments(dcep.wallet_id) IS
+'May the current role see the coins of this wallet and the transfers that touch it? Its operator; a supervisor whose agreement shows transfers, and the central bank, while they have a case open';
 
 CREATE FUNCTION dcep.sees_institution(institution integer) RETURNS boolean
     LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_institution';
@@ -30,8 +35,8 @@ BEGIN
             ('wallet_chain', 'dcep.sees(wallet)'),
             ('wallet_event', 'dcep.sees(wallet)'),
             ('till', 'dcep.sees(wallet)'),
-            ('coin', 'dcep.sees(owner)'),
-            ('transfer', 'dcep.sees(payer) OR dcep.sees(payee)'),
+            ('coin', 'dcep.sees_payments(owner)'),
+            ('transfer', 'dcep.sees_payments(payer) OR dcep.sees_payments(payee)'),
             ('reserve_account', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('reserve_entry', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('institution_role', 'dcep.sees_institution(institution)')) AS p (tab, visible)
@@ -53,7 +58,7 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till'] LOOP
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
             'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);

@@ -189,12 +189,12 @@ COMMENT ON FUNCTION dcep.close_wallet(dcep.wallet_id) IS
 -- The central bank sees what it has frozen, and nothing else of those wallets.
 CREATE VIEW dcep.frozen AS
     SELECT w.id AS wallet, w.institution,
-           CASE w.flags WHEN 1 THEN 'debit' WHEN 2 THEN 'credit' ELSE 'both' END AS direction,
+           CASE w.flags & 3 WHEN 1 THEN 'debit' WHEN 2 THEN 'credit' ELSE 'both' END AS direction,
            e.reason, e.by_role, e.at AS since
       FROM dcep.wallet AS w
       LEFT JOIN LATERAL (SELECT v.reason, v.by_role, v.at FROM dcep.wallet_event AS v
                           WHERE v.wallet = w.id AND v.event = 'freeze' ORDER BY v.id DESC LIMIT 1) AS e ON true
-     WHERE w.flags <> 0;
+     WHERE w.flags & 3 <> 0;
 COMMENT ON VIEW dcep.frozen IS
 'Wallets that are frozen now: in which direction, and who last froze them when and why. For the central bank';
 

@@ -17,7 +17,7 @@ BEGIN
            AND (p.proname ~ '^(wallet_id|otp_token|signed_coin)_'
                 OR p.proname IN ('amount', 'owner', 'coin_id', 'issuer', 'currency', 'minted_at', 'suite', 'key_number',
                                  'transfer_id', 'institution', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
-                                 'require_institution', 'vault', 'verify', 'check', 'coin_state'))
+                                 'require_institution', 'vault', 'sees_payments', 'order_kinds', 'verify', 'check', 'coin_state'))
     LOOP
         EXECUTE pg_catalog.format(
             'GRANT EXECUTE ON FUNCTION %s TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor', fn);
@@ -36,8 +36,9 @@ GRANT EXECUTE ON FUNCTION
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
     dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
     dcep.consolidate(dcep.wallet_id, integer), dcep.crowded_wallets(integer, integer),
-    dcep.generate_key(integer, text), dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
+    dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.submit(dcep.instruction[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
@@ -57,7 +58,23 @@ GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_ye
     TO dcep_central_bank;
 GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen TO dcep_central_bank;
 
+-- Supervisors: orders within their agreements, and what they see within a case.
+GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer TO dcep_supervisor;
+GRANT EXECUTE ON FUNCTION dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.receipt_of(bigint)
+    TO dcep_supervisor;
+GRANT EXECUTE ON FUNCTION
+    dcep.impose(text, jsonb, text, bigint, dcep.wallet_id, time, time, timestamptz, timestamptz, integer),
+    dcep.lift(bigint, text)
+    TO dcep_supervisor;
+GRANT EXECUTE ON FUNCTION dcep.agree(integer, integer, text[], text[], tstzrange) TO dcep_supervisor, dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.open_case(text, text, integer), dcep.close_case(integer), dcep.current_case(), dcep.verify_acts()
+    TO dcep_supervisor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.sees_order(bigint) TO dcep_supervisor, dcep_operator, dcep_central_bank;
+GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift, dcep.recovery, dcep.order_status
+    TO dcep_supervisor, dcep_operator, dcep_central_bank;
+
 -- Auditors: proofs, not parties.
+GRANT EXECUTE ON FUNCTION dcep.verify_acts() TO dcep_auditor;
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verify_reserves(), dcep.audit()
     TO dcep_auditor;

@@ -1,0 +1,412 @@
+-- Agreements and orders: what supervisors may do, and do.
+
+-- --- agreements --------------------------------------------------------------
+
+CREATE FUNCTION dcep.order_kinds() RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY['no_debit', 'no_credit', 'freeze', 'hold_amount', 'freeze_coins', 'cap_payment', 'cap_day', 'count_day',
+                 'bar_counterparty', 'time_window', 'no_redeem']
+$$;
+COMMENT ON FUNCTION dcep.order_kinds() IS 'The kinds of order, in the order of their numbers';
+
+CREATE FUNCTION dcep.require_members(what text, given text[], known text[]) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown_member text;
+BEGIN
+    SELECT COALESCE(g, 'NULL') INTO unknown_member FROM unnest(given) AS g WHERE g IS NULL OR g <> ALL (known) ORDER BY g LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('unknown %s "%s"', what, unknown_member),
+            HINT = format('Known are %s.', array_to_string(known, ', '));
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT g FROM unnest(given) AS g ORDER BY g);
+END
+$$;
+COMMENT ON FUNCTION dcep.require_members(text, text[], text[]) IS 'Internal: a list without repetitions, in order, of known members, or an error (22023)';
+
+CREATE FUNCTION dcep.agree(supervisor integer, operator integer, kinds text[], visibility text[] DEFAULT '{}',
+                           valid tstzrange DEFAULT '(,)') RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    party integer;
+    other integer;
+    terms jsonb;
+    act_id bigint;
+    is_effective boolean;
+BEGIN
+    IF supervisor IS NULL OR operator IS NULL OR kinds IS NULL OR visibility IS NULL OR valid IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments of agree must not be null';
+    END IF;
+    PERFORM dcep.require_institution(supervisor, 'supervisor');
+    PERFORM dcep.require_institution(operator, 'operator');
+    IF dcep.caller_acts_for(supervisor) = dcep.caller_acts_for(operator) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to sign this agreement',
+            DETAIL = format('The role "%s" acts for %s of the parties.', session_user,
+                            CASE WHEN dcep.caller_acts_for(supervisor) THEN 'both' ELSE 'neither' END),
+            HINT = 'Each party signs with a role that is bound to it alone.';
+    END IF;
+    IF isempty(valid) OR upper(valid) <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the agreement would never hold',
+            DETAIL = format('It is valid during %s.', valid);
+    END IF;
+    party := CASE WHEN dcep.caller_acts_for(supervisor) THEN supervisor ELSE operator END;
+    other := supervisor + operator - party;
+    terms := jsonb_build_object('supervisor', supervisor, 'operator', operator,
+        'kinds', to_jsonb(dcep.require_members('kind of order', kinds, dcep.order_kinds())),
+        'visibility', to_jsonb(dcep.require_members('visibility', visibility, ARRAY['wallets', 'transfers'])),
+        'valid_from', COALESCE(lower(valid), '-infinity'), 'valid_until', COALESCE(upper(valid), 'infinity'));
+    -- Both parties may be signing at once: who comes second must see the first.
+    PERFORM pg_advisory_xact_lock(3294, supervisor * 10000 + operator);
+    act_id := nextval('dcep.act_id_seq');
+    PERFORM dcep.enter_act(party, act_id, 'agree', NULL, terms);
+    is_effective := terms IS NOT DISTINCT FROM
+        (SELECT a.body::jsonb FROM dcep.act AS a
+          WHERE a.institution = other AND a.kind = 'agree'
+            AND (a.body::jsonb ->> 'supervisor')::integer = agree.supervisor
+            AND (a.body::jsonb ->> 'operator')::integer = agree.operator
+          ORDER BY a.seq DESC LIMIT 1);
+    IF is_effective THEN
+        INSERT INTO dcep.agreement AS g
+        VALUES (agree.supervisor, agree.operator, terms -> 'visibility' ?| ARRAY['wallets', 'transfers'],
+                terms -> 'visibility' ? 'transfers', COALESCE(lower(valid), '-infinity'), COALESCE(upper(valid), 'infinity'),
+                ARRAY(SELECT jsonb_array_elements_text(terms -> 'kinds')), act_id)
+        ON CONFLICT ON CONSTRAINT agreement_pkey DO UPDATE
+           SET shows_wallets = EXCLUDED.shows_wallets, shows_transfers = EXCLUDED.shows_transfers,
+               valid_from = EXCLUDED.valid_from, valid_until = EXCLUDED.valid_until, kinds = EXCLUDED.kinds, act = EXCLUDED.act;
+    END IF;
+    RETURN is_effective;
+END
+$$;
+COMMENT ON FUNCTION dcep.agree(integer, integer, text[], text[], tstzrange) IS
+'Signs terms between a supervisor and an operator: which kinds of order it may impose there, and what it sees while it has a case open (wallets; transfers, which include wallets). Effective, and true, once both have signed the same terms last; until then what both signed before goes on. No kinds and no visibility end it. By a role of either party. Errors: 22004, 22023, 42501, 55000';
+
+-- --- orders ------------------------------------------------------------------
+
+-- What an order bears on: the wallets, in order; or the class of an operator; with the coins that it freezes.
+CREATE FUNCTION dcep.resolve_target(target jsonb, OUT wallets dcep.wallet_id[], OUT operator integer, OUT class integer,
+                                    OUT coins bigint[], OUT amounts bigint[])
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shape text;
+    head_wallet dcep.wallet_id;
+BEGIN
+    IF jsonb_typeof(target) IS DISTINCT FROM 'object' THEN
+        shape := '';
+    ELSE
+        SELECT string_agg(k, ' ' ORDER BY k) INTO shape FROM jsonb_object_keys(target) AS k;
+    END IF;
+    CASE shape
+        WHEN 'wallet' THEN
+            wallets := ARRAY[(dcep.require_wallet((target ->> 'wallet')::dcep.wallet_id)).id];
+        WHEN 'holder' THEN
+            -- The family of a wallet: whoever holds it holds the wallets under it and beside it.
+            WITH RECURSIVE up AS (
+                SELECT w.id, w.parent FROM dcep.wallet AS w
+                 WHERE w.id = (dcep.require_wallet((target ->> 'holder')::dcep.wallet_id)).id
+                UNION ALL
+                SELECT w.id, w.parent FROM up AS u JOIN dcep.wallet AS w ON w.id = u.parent)
+            SELECT u.id INTO STRICT head_wallet FROM up AS u WHERE u.parent IS NULL;
+            WITH RECURSIVE family AS (
+                SELECT head_wallet AS id
+                UNION ALL
+                SELECT w.id FROM family AS f JOIN dcep.wallet AS w ON w.parent = f.id)
+            SELECT array_agg(f.id ORDER BY f.id) INTO wallets FROM family AS f;
+        WHEN 'class operator' THEN
+            operator := (target ->> 'operator')::integer;
+            class := (target ->> 'class')::integer;
+            PERFORM dcep.require_institution(operator, 'operator');
+            IF NOT EXISTS (SELECT FROM dcep.wallet_class AS c WHERE c.class = resolve_target.class) THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('wallet class %s does not exist', class);
+            END IF;
+        WHEN 'coins' THEN
+            SELECT array_agg(DISTINCT c ORDER BY c) INTO coins
+              FROM (SELECT (jsonb_array_elements_text(target -> 'coins'))::bigint) AS t (c);
+            IF cardinality(coins) IS NULL OR cardinality(coins) > 1000 THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an order freezes from 1 to 1000 coins',
+                    DETAIL = format('The target names %s.', COALESCE(cardinality(coins), 0));
+            END IF;
+            SELECT array_agg(l.owner ORDER BY n), array_agg(l.amount ORDER BY n) INTO wallets, amounts
+              FROM unnest(coins) WITH ORDINALITY AS u (coin, n)
+              LEFT JOIN LATERAL (
+                  SELECT CASE u.coin & 1 WHEN 0 THEN t.payee ELSE t.payer END AS owner,
+                         CASE u.coin & 1 WHEN 0 THEN t.amount ELSE t.change END AS amount
+                    FROM dcep.transfer AS t WHERE t.id = u.coin >> 1) AS c ON true
+              LEFT JOIN dcep.coin AS l ON (l.owner, l.amount, l.id) = (c.owner, c.amount, u.coin);
+            IF array_position(wallets, NULL) IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'coin is not live',
+                    DETAIL = format('Coin %s.', coins[array_position(wallets, NULL)]),
+                    HINT = 'dcep.trace_forward() says where its value is now.';
+            END IF;
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the target of an order is not understood',
+                HINT = 'It is {"wallet": "..."}, {"holder": "..."} for a wallet and all of its family, {"operator": code, "class": class}, or {"coins": [id, ...]}.';
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION dcep.resolve_target(jsonb) IS
+'Internal: the wallets, class and coins of a target, or an error (22023, 22P02, LG305). wallets are those of the coins, one each, where coins are given';
+
+-- A kind takes what it needs and nothing else.
+CREATE FUNCTION dcep.check_order_terms(kind text, coins bigint[], amount bigint, counterparty dcep.wallet_id, daily_from time,
+                                       daily_until time) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    needs text[] := CASE WHEN kind IN ('hold_amount', 'cap_payment', 'cap_day', 'count_day') THEN ARRAY['amount']
+                         WHEN kind = 'freeze_coins' THEN ARRAY['coins as its target']
+                         WHEN kind = 'bar_counterparty' THEN ARRAY['counterparty']
+                         WHEN kind = 'time_window' THEN ARRAY['daily_from', 'daily_until'] ELSE '{}' END;
+    wrong text;
+BEGIN
+    SELECT format(CASE WHEN p.given THEN 'an order of kind %s takes no %s' ELSE 'an order of kind %s needs %s' END, kind, p.name)
+      INTO wrong
+      FROM (VALUES ('amount', amount IS NOT NULL), ('coins as its target', coins IS NOT NULL),
+                   ('counterparty', counterparty IS NOT NULL), ('daily_from', daily_from IS NOT NULL),
+                   ('daily_until', daily_until IS NOT NULL)) AS p (name, given)
+     WHERE p.given <> (p.name = ANY (needs)) LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = wrong;
+    END IF;
+    IF amount < 0 OR (kind = 'hold_amount' AND amount = 0) OR (kind = 'count_day' AND amount > 2147483647) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('amount out of range for an order of kind %s', kind),
+            DETAIL = format('The amount is %s.', amount);
+    END IF;
+    IF daily_from = daily_until THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the time window is empty',
+            DETAIL = format('It begins and ends at %s.', daily_from);
+    END IF;
+    IF counterparty IS NOT NULL THEN
+        PERFORM dcep.require_wallet(counterparty);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.check_order_terms(text, bigint[], bigint, dcep.wallet_id, time, time) IS
+'Internal: refuses terms that a kind of order does not take, or lacks (22023, LG305)';
+
+-- The row of payments' own table for an order, one a wallet, coin or class.
+CREATE FUNCTION dcep.effects_of(o dcep.control_order) RETURNS SETOF dcep.control_effect
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.target, o.id, t.coin, o.valid_from, o.valid_until,
+           COALESCE(t.amount, o.amount, 0), COALESCE(o.counterparty::bigint, 0),
+           COALESCE(EXTRACT(epoch FROM o.daily_from)::integer, 0), COALESCE(EXTRACT(epoch FROM o.daily_until)::integer, 0),
+           array_position(dcep.order_kinds(), o.kind)::smallint, o.supervisor
+      FROM (SELECT w.wallet::bigint, COALESCE(o.coins[w.n], 0), o.amounts[w.n]
+              FROM unnest(o.wallets) WITH ORDINALITY AS w (wallet, n)
+            UNION ALL
+            SELECT -(o.operator * 10000::bigint + o.class) - 1, 0, NULL WHERE o.class IS NOT NULL) AS t (target, coin, amount)
+$$;
+COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows of dcep.control_effect that an order has until it is lifted';
+
+-- Marks wallets whose orders have changed, so that payments look; each row is touched, so that payments under way see that it changes.
+CREATE FUNCTION dcep.mark_controlled(wallets dcep.wallet_id[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (wallets) ORDER BY w.id FOR NO KEY UPDATE;
+    UPDATE dcep.wallet AS w
+       SET flags = w.flags & 3 | CASE WHEN EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = w.id::bigint)
+                                      THEN 4 ELSE 0 END
+     WHERE w.id = ANY (wallets);
+END
+$$;
+COMMENT ON FUNCTION dcep.mark_controlled(dcep.wallet_id[]) IS 'Internal: flags of wallets whose orders have changed';
+
+-- Puts a new order into effect: payments that began before are over, or wait, when this returns.
+-- Where the order bears on credits, any payment that is under way may be one; else only payers' own.
+-- Never both in turn: who waits for payments must not hold a payer's lock.
+CREATE FUNCTION dcep.put_into_effect(o dcep.control_order) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO dcep.control_effect SELECT * FROM dcep.effects_of(o);
+    IF o.class IS NOT NULL THEN
+        INSERT INTO dcep.controlled_class VALUES (o.operator, o.class, -(o.operator * 10000::bigint + o.class) - 1)
+        ON CONFLICT DO NOTHING;
+        RETURN;
+    END IF;
+    PERFORM dcep.mark_controlled(o.wallets);
+    IF o.kind IN ('no_credit', 'freeze', 'bar_counterparty') THEN
+        PERFORM dcep.await_payments();
+    ELSE
+        PERFORM dcep.lock_wallet(w) FROM unnest(o.wallets) AS w GROUP BY w ORDER BY w;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.put_into_effect(dcep.control_order) IS 'Internal: what payments see of an order';
+
+-- Is every operator that an order bears on within the supervisor's agreements?
+CREATE FUNCTION dcep.check_agreements(supervisor integer, kind text, operators integer[]) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    outside integer;
+BEGIN
+    SELECT u.code INTO outside FROM unnest(operators) AS u (code)
+     WHERE NOT EXISTS (SELECT FROM dcep.agreement AS g
+                        WHERE g.supervisor = check_agreements.supervisor AND g.operator = u.code
+                          AND check_agreements.kind = ANY (g.kinds)
+                          AND g.valid_from <= clock_timestamp() AND clock_timestamp() < g.valid_until)
+     ORDER BY u.code LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'order outside the supervisor''s agreement',
+            DETAIL = format('Supervisor %s has no agreement in force with institution %s that covers %s.',
+                            lpad(supervisor::text, 4, '0'), lpad(outside::text, 4, '0'), kind),
+            HINT = 'Both parties sign one with dcep.agree().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.check_agreements(integer, text, integer[]) IS 'Internal: LG220 where an order is outside the supervisor''s agreements';
+
+-- Records an order that has been checked, and puts it into effect.
+CREATE FUNCTION dcep.enter_order(o dcep.control_order) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    o.id := nextval('dcep.act_id_seq');
+    o.imposed_at := clock_timestamp();
+    PERFORM dcep.put_into_effect(o);
+    PERFORM dcep.enter_act(o.supervisor, o.id, 'impose', o.case_no, jsonb_strip_nulls(to_jsonb(o)));
+    INSERT INTO dcep.control_order SELECT o.*;
+    RETURN o.id;
+END
+$$;
+COMMENT ON FUNCTION dcep.enter_order(dcep.control_order) IS 'Internal: records an order, as an act too, and puts it into effect';
+
+CREATE FUNCTION dcep.impose(kind text, target jsonb, case_no text, amount bigint DEFAULT NULL,
+                            counterparty dcep.wallet_id DEFAULT NULL, daily_from time DEFAULT NULL, daily_until time DEFAULT NULL,
+                            valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT 'infinity',
+                            supervisor integer DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    o dcep.control_order;
+    found_target record;
+BEGIN
+    IF kind IS NULL OR target IS NULL OR valid_until IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'kind, target and valid_until must not be null';
+    END IF;
+    o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
+    PERFORM dcep.require_members('kind of order', ARRAY[kind], dcep.order_kinds());
+    IF COALESCE(case_no, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a case number is required',
+            HINT = 'Give the case number or the legal basis.';
+    END IF;
+    SELECT * INTO STRICT found_target FROM dcep.resolve_target(target);
+    PERFORM dcep.check_order_terms(kind, found_target.coins, amount, counterparty, daily_from, daily_until);
+    o.valid_from := COALESCE(impose.valid_from, clock_timestamp());
+    IF o.valid_from >= impose.valid_until OR impose.valid_until <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the order would end before it begins',
+            DETAIL = format('It is valid from %s until %s.', o.valid_from, impose.valid_until);
+    END IF;
+    PERFORM dcep.check_agreements(o.supervisor, kind,
+        ARRAY(SELECT found_target.operator WHERE found_target.class IS NOT NULL
+              UNION SELECT dcep.institution(w) FROM unnest(found_target.wallets) AS w));
+    IF found_target.class IS NOT NULL THEN
+        -- No payment is under way: any may be of a wallet of the class.
+        LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+    o.kind := impose.kind;
+    o.case_no := impose.case_no;
+    o.valid_until := impose.valid_until;
+    o.operator := CASE WHEN found_target.class IS NOT NULL THEN found_target.operator END;
+    o.class := found_target.class;
+    o.wallets := found_target.wallets;
+    o.coins := found_target.coins;
+    o.amounts := CASE WHEN impose.kind = 'hold_amount'
+                      THEN ARRAY(SELECT impose.amount FROM unnest(found_target.wallets)) ELSE found_target.amounts END;
+    o.amount := CASE WHEN impose.kind <> 'hold_amount' OR o.class IS NOT NULL THEN impose.amount END;
+    o.counterparty := impose.counterparty;
+    o.daily_from := impose.daily_from;
+    o.daily_until := impose.daily_until;
+    RETURN dcep.enter_order(o);
+END
+$$;
+COMMENT ON FUNCTION dcep.impose(text, jsonb, text, bigint, dcep.wallet_id, time, time, timestamptz, timestamptz, integer) IS
+'Imposes an order and returns its id; once committed, no payment that starts later passes it. The target is {"wallet": "…"}, {"holder": "…"} (a wallet and its family), {"operator": code, "class": class} or {"coins": [id, …]}. amount: what is held of each wallet, the cap, or the payments a day. valid_from is now unless given, valid_until never. By a supervisor within its agreements; waits for payments of the wallets. Errors: 22004, 22023, 22P02, 42501, 55000, LG220, LG305';
+
+CREATE FUNCTION dcep.lift_order(order_id bigint, act_id bigint, reason text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    o dcep.control_order;
+BEGIN
+    SELECT * INTO STRICT o FROM dcep.control_order AS c WHERE c.id = lift_order.order_id;
+    IF o.class IS NOT NULL THEN
+        LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+    INSERT INTO dcep.control_lift VALUES (lift_order.order_id, act_id, clock_timestamp(), lift_order.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'order has been lifted already',
+            DETAIL = format('Order %s.', lift_order.order_id);
+    END IF;
+    DELETE FROM dcep.control_effect AS e
+     WHERE (e.target, e.order_id, e.coin) IN (SELECT f.target, f.order_id, f.coin FROM dcep.effects_of(o) AS f);
+    DELETE FROM dcep.controlled_class AS c
+     WHERE c.institution = o.operator AND c.class = o.class
+       AND NOT EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = c.target);
+    PERFORM dcep.mark_controlled(o.wallets);
+END
+$$;
+COMMENT ON FUNCTION dcep.lift_order(bigint, bigint, text) IS 'Internal: takes an order out of effect. Errors: 55000';
+
+CREATE FUNCTION dcep.lift(order_id bigint, reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    o dcep.control_order;
+    act_id bigint;
+BEGIN
+    IF order_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'order must not be null';
+    END IF;
+    IF COALESCE(reason, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a reason is required';
+    END IF;
+    SELECT * INTO o FROM dcep.control_order AS c WHERE c.id = lift.order_id;
+    IF NOT FOUND OR NOT dcep.caller_acts_for(o.supervisor) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for order %s', order_id),
+            DETAIL = 'It does not exist, or another supervisor imposed it.',
+            HINT = 'The supervisor who imposed an order lifts it.';
+    END IF;
+    act_id := nextval('dcep.act_id_seq');
+    PERFORM dcep.lift_order(order_id, act_id, reason);
+    PERFORM dcep.enter_act(o.supervisor, act_id, 'lift', o.case_no, jsonb_build_object('order', order_id, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION dcep.lift(bigint, text) IS
+'Lifts an order; others on the same wallets go on. By the supervisor who imposed it. Errors: 22004, 22023, 42501, 55000 (lifted already)';
+
+CREATE VIEW dcep.order_status WITH (security_invoker = true) AS
+    SELECT o.id, o.supervisor, o.kind, o.case_no,
+           CASE WHEN l.order_id IS NOT NULL THEN 'lifted'
+                WHEN o.valid_until <= pg_catalog.clock_timestamp() THEN 'expired'
+                WHEN o.valid_from > pg_catalog.clock_timestamp() THEN 'awaited' ELSE 'in force' END AS status,
+           o.imposed_at, o.valid_from, o.valid_until, l.lifted_at, l.reason AS lift_reason,
+           o.wallets, o.operator, o.class, o.coins, o.amounts, o.amount, o.counterparty, o.daily_from, o.daily_until, o.fraud
+      FROM dcep.control_order AS o
+      LEFT JOIN dcep.control_lift AS l ON l.order_id = o.id;
+COMMENT ON VIEW dcep.order_status IS
+'Orders, as their supervisor, the operators of their wallets and the central bank see them, with their status: awaited, in force, expired, lifted';
+
+-- --- who sees orders ---------------------------------------------------------
+
+CREATE FUNCTION dcep.sees_order(order_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM dcep.control_order AS o
+         WHERE o.id = order_id
+           AND (dcep.caller_acts_for(o.supervisor) OR dcep.caller_acts_for(1) OR dcep.caller_acts_for(o.operator)
+                OR EXISTS (SELECT FROM unnest(o.wallets) AS w WHERE dcep.caller_acts_for(dcep.institution(w)))))
+$$;
+COMMENT ON FUNCTION dcep.sees_order(bigint) IS 'May the calling role see an order: its supervisor, the central bank, and operators on whose wallets it bears?';
+
+DO $$
+DECLARE
+    policy record;
+BEGIN
+    FOR policy IN
+        SELECT * FROM (VALUES
+            ('act', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
+            ('agreement', 'dcep.sees_institution(supervisor) OR dcep.sees_institution(operator) OR dcep.sees_institution(1)'),
+            ('control_order', 'dcep.sees_order(id)'),
+            ('control_lift', 'dcep.sees_order(order_id)'),
+            ('recovery', 'dcep.sees_order(order_id)')) AS p (tab, visible)
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ROW LEVEL SECURITY', policy.tab);
+        EXECUTE pg_catalog.format('CREATE POLICY see_own ON dcep.%I FOR SELECT USING (%s)', policy.tab, policy.visible);
+    END LOOP;
+END
+$$;
