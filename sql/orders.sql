@@ -163,30 +163,30 @@ SELECT dcep.available(t.w('olga')), t.pays('olga', 'otto', 1);
 SELECT t.lift('hold2', 'regress_supervisor2'), t.lift('hold3');
 
 -- Frozen coins: the others can be paid with, one at a time, together, and in a consolidation.
-SELECT t.open('coins', 2, 1);
-INSERT INTO dcep.transfer (payer, payee, amount) SELECT t.w('otto'), t.w('coins'), a FROM unnest(ARRAY[10, 20, 30, 40]) AS a;
-SELECT t.impose('coins', format('%L, %L, %L', 'freeze_coins', jsonb_build_object('coins', (SELECT jsonb_agg(id) FROM dcep.coin WHERE owner = t.w('coins') AND amount IN (20, 40))), 'C-5'));
-SELECT dcep.balance(t.w('coins')), dcep.available(t.w('coins'));
-SELECT dcep.amount(c), dcep.coin_state(c) FROM dcep.coins(t.w('coins')) AS c ORDER BY 1;
-SELECT t.pays('coins', 'otto', 41);
+SELECT t.open('frosty', 2, 1);
+INSERT INTO dcep.transfer (payer, payee, amount) SELECT t.w('otto'), t.w('frosty'), a FROM unnest(ARRAY[10, 20, 30, 40]) AS a;
+SELECT t.impose('coins1', format('%L, %L, %L', 'freeze_coins', jsonb_build_object('coins', (SELECT jsonb_agg(id) FROM dcep.coin WHERE owner = t.w('frosty') AND amount IN (20, 40))), 'C-5'));
+SELECT dcep.balance(t.w('frosty')), dcep.available(t.w('frosty'));
+SELECT dcep.amount(c), dcep.coin_state(c) FROM dcep.coins(t.w('frosty')) AS c ORDER BY 1;
+SELECT t.pays('frosty', 'otto', 41);
 -- The coin of 20 would fit best.
-SELECT t.pays('coins', 'otto', 15);
-SELECT * FROM t.purse('coins');
-SELECT t.pays('coins', 'otto', 25);
-SELECT * FROM t.purse('coins');
-SELECT t.pays('coins', 'otto', 1);
+SELECT t.pays('frosty', 'otto', 15);
+SELECT * FROM t.purse('frosty');
+SELECT t.pays('frosty', 'otto', 25);
+SELECT * FROM t.purse('frosty');
+SELECT t.pays('frosty', 'otto', 1);
 -- A hold comes on top of what is frozen.
-INSERT INTO dcep.transfer (payer, payee, amount) VALUES (t.w('otto'), t.w('coins'), 100), (t.w('otto'), t.w('coins'), 7);
-SELECT t.impose('hold4', format('%L, %L, %L, 50', 'hold_amount', t.wallet('coins'), 'C-5'));
-SELECT dcep.available(t.w('coins')), t.pays('coins', 'otto', 58), t.pays('coins', 'otto', 57);
+INSERT INTO dcep.transfer (payer, payee, amount) VALUES (t.w('otto'), t.w('frosty'), 100), (t.w('otto'), t.w('frosty'), 7);
+SELECT t.impose('hold4', format('%L, %L, %L, 50', 'hold_amount', t.wallet('frosty'), 'C-5'));
+SELECT dcep.available(t.w('frosty')), t.pays('frosty', 'otto', 58), t.pays('frosty', 'otto', 57);
 SELECT t.lift('hold4');
-INSERT INTO dcep.transfer (payer, payee, amount) VALUES (t.w('otto'), t.w('coins'), 3);
-SELECT dcep.consolidate(t.w('coins'));
-SELECT * FROM t.purse('coins');
+INSERT INTO dcep.transfer (payer, payee, amount) VALUES (t.w('otto'), t.w('frosty'), 3);
+SELECT dcep.consolidate(t.w('frosty'));
+SELECT * FROM t.purse('frosty');
 -- Frozen twice: the first lifting leaves the second.
-SELECT t.impose('coins2', format('%L, %L, %L', 'freeze_coins', jsonb_build_object('coins', (SELECT jsonb_agg(id) FROM dcep.coin WHERE owner = t.w('coins') AND amount = 40)), 'C-5'), 'regress_supervisor2');
-SELECT t.lift('coins'), dcep.available(t.w('coins'));
-SELECT t.lift('coins2', 'regress_supervisor2'), dcep.available(t.w('coins'));
+SELECT t.impose('coins2', format('%L, %L, %L', 'freeze_coins', jsonb_build_object('coins', (SELECT jsonb_agg(id) FROM dcep.coin WHERE owner = t.w('frosty') AND amount = 40)), 'C-5'), 'regress_supervisor2');
+SELECT t.lift('coins1'), dcep.available(t.w('frosty'));
+SELECT t.lift('coins2', 'regress_supervisor2'), dcep.available(t.w('frosty'));
 
 -- Caps, counts: both sides of each. Otto has paid today already, which counts.
 SELECT t.open('capped', 2, 1, 1000);
@@ -264,7 +264,7 @@ SELECT * FROM t.audit();
 SELECT kind, count(*) FROM dcep.act WHERE institution = 9001 GROUP BY 1 ORDER BY 1;
 SELECT t.try($$UPDATE dcep.act SET body = '{}'$$), t.try('DELETE FROM dcep.control_order'), t.try('TRUNCATE dcep.control_lift');
 -- The owner's way around each guard, and what the auditor says.
-CREATE FUNCTION t.corrupt(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION t.break_order(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     SET LOCAL session_replication_role = replica;
     ALTER TABLE dcep.act DISABLE TRIGGER USER;
@@ -276,21 +276,21 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'XX999' THEN
 END
 $$;
-SELECT * FROM t.corrupt($$UPDATE dcep.act SET body = replace(body, 'C-1"', 'C-0"') WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
-SELECT * FROM t.corrupt($$UPDATE dcep.act SET case_no = 'C-0' WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
-SELECT * FROM t.corrupt($$DELETE FROM dcep.act WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
-SELECT * FROM t.corrupt($$UPDATE dcep.act_chain SET seq = seq - 1 WHERE institution = 9002$$);
-SELECT * FROM t.corrupt($$UPDATE dcep.control_order SET valid_until = '2030-01-01' WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
-SELECT * FROM t.corrupt($$DELETE FROM dcep.control_order WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
-SELECT * FROM t.corrupt($$DELETE FROM dcep.control_effect$$);
-SELECT * FROM t.corrupt($$UPDATE dcep.wallet SET flags = flags & 3$$);
-SELECT * FROM t.corrupt($$UPDATE dcep.control_lift SET act = 0 WHERE order_id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
+SELECT * FROM t.break_order($$UPDATE dcep.act SET body = replace(body, 'C-1"', 'C-0"') WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
+SELECT * FROM t.break_order($$UPDATE dcep.act SET case_no = 'C-0' WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
+SELECT * FROM t.break_order($$DELETE FROM dcep.act WHERE id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
+SELECT * FROM t.break_order($$UPDATE dcep.act_chain SET seq = seq - 1 WHERE institution = 9002$$);
+SELECT * FROM t.break_order($$UPDATE dcep.control_order SET valid_until = '2030-01-01' WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
+SELECT * FROM t.break_order($$DELETE FROM dcep.control_order WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
+SELECT * FROM t.break_order($$DELETE FROM dcep.control_effect$$);
+SELECT * FROM t.break_order($$UPDATE dcep.wallet SET flags = flags & 3$$);
+SELECT * FROM t.break_order($$UPDATE dcep.control_lift SET act = 0 WHERE order_id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
 -- A payment against an order: the order was put out of effect meanwhile.
 SELECT t.impose('violated', format('%L, %L, %L', 'freeze', t.wallet('olga'), 'C-14'));
-SELECT * FROM t.corrupt(format($$UPDATE dcep.wallet SET flags = 0 WHERE id = %L; SET LOCAL session_replication_role = origin; SELECT t.pay('olga', 'otto', 1); UPDATE dcep.wallet SET flags = 4 WHERE id = %1$L$$, t.w('olga')));
+SELECT * FROM t.break_order(format($$UPDATE dcep.wallet SET flags = 0 WHERE id = %L; SET LOCAL session_replication_role = origin; SELECT t.pay('olga', 'otto', 1); UPDATE dcep.wallet SET flags = 4 WHERE id = %1$L$$, t.w('olga')));
 SELECT t.lift('violated');
 -- Recoveries are not for statements of anybody's own.
 SELECT t.as_role('regress_bank2', format('INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES (''recover'', %L, %L, 1)', t.w('olga'), t.w('otto')));
 SELECT t.as_role('regress_central', format('INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES (''recover'', %L, %L, 1)', t.w('olga'), t.w('otto')));
-SELECT * FROM t.corrupt(format($$SET LOCAL session_replication_role = origin; INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('recover', %L, %L, 1)$$, t.w('olga'), t.w('otto')));
+SELECT * FROM t.break_order(format($$SET LOCAL session_replication_role = origin; INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('recover', %L, %L, 1)$$, t.w('olga'), t.w('otto')));
 SELECT * FROM t.audit();
