@@ -34,6 +34,7 @@ static struct
 	Oid role; /* whose answers these are; InvalidOid when they must be worked out anew */
 	uint64 generation;
 	bool owns;
+	bool governs;
 	bool audits;
 	Bitmapset *institutions; /* in TopMemoryContext */
 } known;
@@ -109,7 +110,8 @@ know_role(Oid role)
 	known.institutions = bms_copy(set);
 	MemoryContextSwitchTo(caller);
 	known.owns = superuser_arg(role) || has_privs_of_role(role, ledger_owner());
-	known.audits = known.owns || is_member_of(role, "dcep_auditor") || is_member_of(role, "dcep_central_bank");
+	known.governs = known.owns || is_member_of(role, "dcep_central_bank");
+	known.audits = known.governs || is_member_of(role, "dcep_auditor");
 	known.generation = config->generation;
 	known.role = role;
 }
@@ -142,6 +144,14 @@ dcep_access_owns(void)
 {
 	know_role(GetUserId());
 	return known.owns;
+}
+
+/* The central bank, the owner. */
+bool
+dcep_access_governs(void)
+{
+	know_role(GetUserId());
+	return known.governs;
 }
 
 /* Auditors, the central bank, the owner. */

@@ -18,6 +18,8 @@ extern bool dcep_access_acts_for(int institution);
 extern bool dcep_access_sees(int institution);
 /* Is the current role a superuser or the owner of the extension's tables? */
 extern bool dcep_access_owns(void);
+/* Is the current role the central bank's, or the owner? */
+extern bool dcep_access_governs(void);
 /* May the current role examine the whole ledger (auditors, the central bank, the owner)? */
 extern bool dcep_access_audits(void);
 /* An error (42501) unless the current role may see this wallet. */

@@ -5,7 +5,6 @@
 
 #include "common/int.h"
 #include "miscadmin.h"
-#include "utils/fmgroids.h"
 
 #include "errcodes.h"
 #include "holding.h"
@@ -48,30 +47,16 @@ take_stored(DcepTable *table, DcepSpend *spend)
 	add_total(spend, coin->amount);
 }
 
-/* A condition on a column of dcep.coin's index. */
-static void
-init_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number)
-{
-	static const RegProcedure compare[] = {[BTLessStrategyNumber] = F_INT8LT,
-										   [BTEqualStrategyNumber] = F_INT8EQ,
-										   [BTGreaterEqualStrategyNumber] = F_INT8GE,
-										   [BTGreaterStrategyNumber] = F_INT8GT};
-	FmgrInfo function;
-
-	fmgr_info(compare[strategy], &function);
-	ScanKeyEntryInitializeWithInfo(key, 0, column, strategy, InvalidOid, InvalidOid, &function, Int64GetDatum(number));
-}
-
 /* Finds a coin by a condition on its amount and, where the amount must be that of an edge, beyond the edge. */
 static bool
 find_coin(DcepTable *table, int64 owner, StrategyNumber strategy, int64 amount, const DcepEdge *edge, Snapshot snapshot)
 {
 	ScanKeyData keys[3];
 
-	init_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, owner);
-	init_bound(&keys[1], DCEP_COIN_AMOUNT, strategy, amount);
+	dcep_key_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, owner);
+	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, strategy, amount);
 	if (edge)
-		init_bound(&keys[2], DCEP_COIN_ID, BTGreaterStrategyNumber, edge->id);
+		dcep_key_bound(&keys[2], DCEP_COIN_ID, BTGreaterStrategyNumber, edge->id);
 	return dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, edge ? 3 : 2);
 }
 
@@ -121,16 +106,16 @@ take_largest(DcepTable *table, const DcepPurse *purse, int64 amount, Snapshot sn
 	ScanKeyData keys[3];
 
 	spend->choice = DCEP_CHOICE_LARGEST;
-	init_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, purse->party.wallet);
+	dcep_key_bound(&keys[0], DCEP_COIN_OWNER, BTEqualStrategyNumber, purse->party.wallet);
 	if (!high->set)
 	{
 		take_backward(table, keys, 1, amount, snapshot, spend);
 		return;
 	}
-	init_bound(&keys[1], DCEP_COIN_AMOUNT, BTEqualStrategyNumber, high->amount);
-	init_bound(&keys[2], DCEP_COIN_ID, BTLessStrategyNumber, high->id);
+	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, BTEqualStrategyNumber, high->amount);
+	dcep_key_bound(&keys[2], DCEP_COIN_ID, BTLessStrategyNumber, high->id);
 	take_backward(table, keys, 3, amount, snapshot, spend);
-	init_bound(&keys[1], DCEP_COIN_AMOUNT, BTLessStrategyNumber, high->amount);
+	dcep_key_bound(&keys[1], DCEP_COIN_AMOUNT, BTLessStrategyNumber, high->amount);
 	take_backward(table, keys, 2, amount, snapshot, spend);
 }
 

@@ -152,6 +152,20 @@ dcep_key_number(ScanKey key, AttrNumber column, int64 number)
 	dcep_key_init(key, column, F_INT8EQ, InvalidOid, Int64GetDatum(number));
 }
 
+/* Any comparison with such a column. */
+void
+dcep_key_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number)
+{
+	static const RegProcedure compare[] = {[BTLessStrategyNumber] = F_INT8LT,
+										   [BTEqualStrategyNumber] = F_INT8EQ,
+										   [BTGreaterEqualStrategyNumber] = F_INT8GE,
+										   [BTGreaterStrategyNumber] = F_INT8GT};
+	FmgrInfo function;
+
+	fmgr_info(compare[strategy], &function);
+	ScanKeyEntryInitializeWithInfo(key, 0, column, strategy, InvalidOid, InvalidOid, &function, Int64GetDatum(number));
+}
+
 /* An index, opened; one that the table already has open is taken from there. */
 static Relation
 open_index(DcepTable *table, DcepRelation index)

@@ -91,6 +91,9 @@ extern void dcep_key_init(ScanKey key, AttrNumber column, RegProcedure equal, Oi
 /* The same for a column of bigint, or of wallet numbers. */
 extern void dcep_key_number(ScanKey key, AttrNumber column, int64 number);
 
+/* Any comparison with such a column, by its strategy in B-trees. */
+extern void dcep_key_bound(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 number);
+
 extern DcepScan dcep_scan_begin(DcepTable *table, DcepRelation index, Snapshot snapshot, ScanKey keys, int key_count);
 /* Leaves the next row in table->slot. */
 extern bool dcep_scan_next(DcepScan *scan, ScanDirection direction);

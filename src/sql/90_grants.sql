@@ -57,6 +57,15 @@ GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_ye
     TO dcep_central_bank;
 GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen TO dcep_central_bank;
 
+-- Tracing: for the central bank, and for supervisors as far as they see.
+GRANT EXECUTE ON FUNCTION
+    dcep.trace_forward(bigint, text, integer, integer), dcep.trace_forward_coin(bigint, text, integer, integer),
+    dcep.trace_forward(dcep.signed_coin, text, integer, integer),
+    dcep.trace_back(bigint, integer, integer), dcep.trace_back_coin(bigint, integer, integer),
+    dcep.trace_back(dcep.signed_coin, integer, integer), dcep.presented_coin(dcep.signed_coin),
+    dcep.trace_live(bigint, text, integer)
+    TO dcep_central_bank, dcep_supervisor;
+
 -- Auditors: proofs, not parties.
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verify_reserves(), dcep.audit()
