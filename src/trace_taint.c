@@ -25,6 +25,14 @@ dcep_taint_whole(DcepTraceMethod method, int64 amount)
 	return taint;
 }
 
+/* value * part / whole, rounded down. The product may need 126 bits. */
+int64
+dcep_taint_share(int64 value, int64 part, int64 whole)
+{
+	Assert(value >= 0 && part >= 0 && part <= whole);
+	return whole == 0 ? 0 : (int64) ((uint128) value * (uint128) part / (uint128) whole);
+}
+
 /* What the inputs have together. */
 static int64
 sum_inputs(const DcepTaintInput *input, int input_count)
@@ -38,18 +46,11 @@ sum_inputs(const DcepTaintInput *input, int input_count)
 
 /* --- haircut ----------------------------------------------------------------- */
 
-/* value * part / whole, rounded down; 0 <= part <= whole, whole > 0. The product may need 126 bits. */
-static int64
-take_share(int64 value, int64 part, int64 whole)
-{
-	return (int64) ((uint128) value * (uint128) part / (uint128) whole);
-}
-
 /* The payee's coin is rounded down; the change has the rest, which is its own share rounded up, hence never more than it. */
 static void
 pass_haircut(int64 tainted, int64 amount, int64 change, DcepTaint out[2])
 {
-	out[0].amount = take_share(tainted, amount, amount + change);
+	out[0].amount = dcep_taint_share(tainted, amount, amount + change);
 	out[1].amount = tainted - out[0].amount;
 	Assert(out[0].amount <= amount && out[1].amount <= change);
 }

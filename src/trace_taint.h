@@ -50,6 +50,9 @@ typedef struct DcepTaintInput
 	const DcepTaint *taint; /* NULL where it is clean */
 } DcepTaintInput;
 
+/* value * part / whole, rounded down, for 0 <= part <= whole; 0 where the whole is. */
+extern int64 dcep_taint_share(int64 value, int64 part, int64 whole);
+
 /* All of a coin; palloc'd parts. */
 extern DcepTaint dcep_taint_whole(DcepTraceMethod method, int64 amount);
 

@@ -83,3 +83,17 @@ CREATE FUNCTION dcep.trace_live(transfer bigint, method text DEFAULT 'haircut', 
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_live';
 COMMENT ON FUNCTION dcep.trace_live(bigint, text, integer) IS
 'The live coins that have some of what a transfer''s payee got, and how much: the live rows of dcep.trace_forward(), complete or an error. Errors: 22004, 22023, 42501, 54000 (more than max_rows coins on the way), XX001';
+
+-- --- pictures ----------------------------------------------------------------
+
+CREATE FUNCTION dcep.trace_dot(transfer bigint, method text DEFAULT 'haircut', direction text DEFAULT 'forward',
+                               max_depth integer DEFAULT NULL, max_rows integer DEFAULT 200) RETURNS text
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_dot';
+COMMENT ON FUNCTION dcep.trace_dot(bigint, text, text, integer, integer) IS
+'The trace of what a transfer''s payee got, forward or back, in Graphviz''s language. A node is a wallet that got some of the value, an edge what it paid on. method is for forward; max_depth, and max_rows from 1 to 5,000, as for dcep.trace_forward(). Errors: 22004, 22023, 42501, XX001';
+
+CREATE FUNCTION dcep.trace_svg(transfer bigint, method text DEFAULT 'haircut', direction text DEFAULT 'forward',
+                               max_depth integer DEFAULT NULL, max_rows integer DEFAULT 200) RETURNS text
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_svg';
+COMMENT ON FUNCTION dcep.trace_svg(bigint, text, text, integer, integer) IS
+'The picture of dcep.trace_dot() as SVG: one file without script, light or dark as its reader is. Errors: 22004, 22023, 42501, XX001';

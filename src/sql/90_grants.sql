@@ -63,7 +63,8 @@ GRANT EXECUTE ON FUNCTION
     dcep.trace_forward(dcep.signed_coin, text, integer, integer),
     dcep.trace_back(bigint, integer, integer), dcep.trace_back_coin(bigint, integer, integer),
     dcep.trace_back(dcep.signed_coin, integer, integer), dcep.presented_coin(dcep.signed_coin),
-    dcep.trace_live(bigint, text, integer)
+    dcep.trace_live(bigint, text, integer), dcep.trace_dot(bigint, text, text, integer, integer),
+    dcep.trace_svg(bigint, text, text, integer, integer)
     TO dcep_central_bank, dcep_supervisor;
 
 -- Auditors: proofs, not parties.
