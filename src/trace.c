@@ -58,6 +58,7 @@ typedef struct Walk
 	HTAB *coins;
 	HTAB *steps;
 	pairingheap *queue;
+	bool is_full; /* the limit of rows has kept a transfer out */
 } Walk;
 
 /* A transfer's row, copied, for the journal moves on to others. */
@@ -256,12 +257,46 @@ stain(Walk *walk, const DcepTransfer *transfer, int which, const DcepTaint *tain
 	queue_consumer(walk, &stained->coin);
 }
 
-/* Works a transfer off. Beyond the depth that was asked for it is not followed: its outputs have nothing. */
+/* Is there room for the outputs that are tainted now and never were before? */
+static bool
+has_room(const Walk *walk, const DcepTransfer *transfer, const DcepTaint out[2])
+{
+	long count = hash_get_num_entries(walk->coins);
+
+	for (int which = 0; which < 2; which++)
+	{
+		int64 id = transfer->context.id * 2 + which;
+
+		if (out[which].amount && hash_search(walk->coins, &id, HASH_FIND, NULL) == NULL)
+			count++;
+	}
+	return count <= walk->limits.max_rows;
+}
+
+/* Passes on what the inputs have. Beyond the depth or the rows that were asked for nothing is: the step is not followed. */
+static void
+pass_on(Walk *walk, Step *step, const DcepTransfer *transfer, const DcepTaintInput *input, int count, int depth)
+{
+	DcepTaint out[2] = {{0}};
+
+	step->is_followed = count > 0 && depth <= walk->limits.max_depth;
+	if (step->is_followed)
+		dcep_taint_pass(walk->method, input, count, transfer->context.amount, transfer->change, out);
+	if (!has_room(walk, transfer, out))
+	{
+		walk->is_full = true;
+		step->is_followed = false;
+		memset(out, 0, sizeof(out));
+	}
+	for (int which = 0; which < 2; which++)
+		stain(walk, transfer, which, &out[which], depth);
+}
+
+/* Works a transfer off. */
 static void
 follow(Walk *walk, Step *step)
 {
 	MemoryContext caller = MemoryContextSwitchTo(walk->scratch);
-	DcepTaint out[2] = {{0}};
 	DcepTaintInput *input;
 	Row row;
 	int count;
@@ -274,11 +309,7 @@ follow(Walk *walk, Step *step)
 	count = collect_inputs(walk, &row, input, &depth);
 	require_balance(&row.transfer, input, count);
 	MemoryContextSwitchTo(walk->context);
-	step->is_followed = count > 0 && depth <= walk->limits.max_depth;
-	if (step->is_followed)
-		dcep_taint_pass(walk->method, input, count, row.transfer.context.amount, row.transfer.change, out);
-	for (int which = 0; which < 2; which++)
-		stain(walk, &row.transfer, which, &out[which], depth);
+	pass_on(walk, step, &row.transfer, input, count, depth);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(walk->scratch);
 }
@@ -308,7 +339,7 @@ begin(Walk *walk)
 	return exists;
 }
 
-/* Works the queue off. At the limit of rows no further transfer is followed, and those that are followed already are finished. */
+/* Works the queue off. Once the trace is full no further transfer is followed; those that are followed are finished. */
 static void
 run(Walk *walk)
 {
@@ -318,7 +349,7 @@ run(Walk *walk)
 
 		CHECK_FOR_INTERRUPTS();
 		step->is_waiting = false;
-		if (step->is_followed || hash_get_num_entries(walk->coins) + 2 <= walk->limits.max_rows)
+		if (step->is_followed || !walk->is_full)
 			follow(walk, step);
 	}
 }

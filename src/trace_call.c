@@ -102,7 +102,7 @@ find_start(DcepTraceCall *call, const char *what, int64 id, int64 coin, const ch
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s " INT64_FORMAT " does not exist", what, id),
 				 found ? errdetail("Transfer " INT64_FORMAT " left no change.", coin >> 1)
-					   : errdetail("The journal has no transfer " INT64_FORMAT ".", coin >> 1),
+					   : errdetail("The journal has no such transfer."),
 				 errhint("%s", hint)));
 	dcep_journal_close(&journal);
 	call->coin = coin;

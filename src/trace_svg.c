@@ -178,12 +178,19 @@ put_head(const DcepGraph *graph, StringInfo out)
 										  : psprintf("%d before", graph->layer_count - 1 - layer));
 }
 
-/* Adds a field of the legend; returns where the next begins. */
-static double
-put_field(StringInfo out, double x, double y, const char *class, const char *text)
+/* Adds a sample of a colour to the legend. */
+static void
+put_sample(StringInfo out, double x, double y, const char *class)
 {
 	appendStringInfo(out, "<rect class=\"box %s\" x=\"%.1f\" y=\"%.1f\" width=\"18\" height=\"12\" rx=\"3\"/>\n", class,
 					 x, y - 10);
+}
+
+/* Adds a sample with what it means; returns where the next begins. */
+static double
+put_field(StringInfo out, double x, double y, const char *class, const char *text)
+{
+	put_sample(out, x, y, class);
 	put_line(out, x + 25, y, "quiet", text);
 	return x + 25 + 7.0 * (double) strlen(text) + 16;
 }
@@ -196,9 +203,9 @@ put_legend(const DcepGraph *graph, StringInfo out, double y)
 
 	if (graph->trace->is_forward)
 	{
-		for (int shade = 1; shade <= 5; shade++)
-			x = shade < 5 ? put_field(out, x, y, psprintf("s%d", shade), "") - 22
-						  : put_field(out, x, y, "s5", "tainted: little to all");
+		for (int shade = 1; shade < 5; shade++, x += 19)
+			put_sample(out, x, y, psprintf("s%d", shade));
+		x = put_field(out, x, y, "s5", "tainted: little to all");
 		x = put_field(out, x, y, "s0 held", "holds some");
 		x = put_field(out, x, y, "over", "redeemed");
 	}
