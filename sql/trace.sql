@@ -11,17 +11,21 @@ $$;
 CREATE FUNCTION t.traced(id bigint) RETURNS text LANGUAGE sql STRICT AS $$
     SELECT t.step(id >> 1) || CASE id & 1 WHEN 1 THEN ' change' ELSE '' END
 $$;
+-- And back: the transfer of a payer's name and its place in the payer's chain.
+CREATE FUNCTION t.id(name text) RETURNS bigint LANGUAGE sql STABLE STRICT AS $$
+    SELECT j.id FROM dcep.transfer AS j WHERE j.payer = t.w(split_part(name, '#', 1)) AND j.seq = split_part(name, '#', 2)::bigint
+$$;
 CREATE FUNCTION t.forward(start text, method text DEFAULT 'haircut', max_depth integer DEFAULT NULL, max_rows integer DEFAULT 1000)
     RETURNS TABLE (depth integer, coin text, kind dcep.transfer_kind, wallet text, amount bigint, tainted bigint, state text, consumed_by text)
     LANGUAGE sql AS $$
     SELECT f.depth, t.traced(f.coin), f.kind, t.name(f.wallet), f.amount, f.tainted, f.state, t.step(f.consumed_by)
-      FROM dcep.trace_forward((SELECT j.id FROM t.journal AS j WHERE j.transfer = start), method, max_depth, max_rows) AS f
+      FROM dcep.trace_forward(t.id(start), method, max_depth, max_rows) AS f
 $$;
 CREATE FUNCTION t.back(start text, max_depth integer DEFAULT NULL, max_rows integer DEFAULT 100000)
     RETURNS TABLE (depth integer, coin text, kind dcep.transfer_kind, wallet text, amount bigint, state text, consumed_by text)
     LANGUAGE sql AS $$
     SELECT b.depth, t.traced(b.coin), b.kind, CASE WHEN b.kind = 'exchange_in' AND b.coin & 1 = 1 THEN 'vault or till' ELSE t.name(b.wallet) END, b.amount, b.state, t.step(b.consumed_by)
-      FROM dcep.trace_back((SELECT j.id FROM t.journal AS j WHERE j.transfer = start), max_depth, max_rows) AS b
+      FROM dcep.trace_back(t.id(start), max_depth, max_rows) AS b
 $$;
 -- What the end points have: with haircut and fifo, always what the first coin was worth.
 CREATE FUNCTION t.sums(start text, max_depth integer DEFAULT NULL, max_rows integer DEFAULT 1000)
@@ -45,7 +49,7 @@ SELECT t.pay('crook', 'shop', 100);
 INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_out', t.w('fence'), t.w('vault4'), 3000);
 SELECT (dcep.redeem(4, 2990, 'traced')).amount;
 SELECT transfer, kind, payer, payee, amount, change, ARRAY(SELECT t.traced(i) FROM unnest((SELECT x.inputs FROM dcep.transfer AS x WHERE x.id = j.id)) WITH ORDINALITY AS u (i, o) ORDER BY o) AS inputs
-FROM t.journal AS j WHERE payer IN ('crook', 'mule', 'fence') OR key = 'traced' ORDER BY id;
+FROM t.journal AS j WHERE id > t.id('victim#1') ORDER BY id;
 
 -- In proportion: the payee's coin rounded down, the change with the rest.
 SELECT * FROM t.forward('victim#1', 'haircut');
@@ -56,7 +60,7 @@ SELECT * FROM t.forward('victim#1', 'poison');
 SELECT * FROM t.sums('victim#1');
 -- What can be frozen.
 SELECT m, t.traced(l.coin), t.name(l.wallet) AS wallet, l.institution, l.amount, l.tainted
-FROM unnest(ARRAY['poison', 'haircut', 'fifo']) WITH ORDINALITY AS u (m, o), dcep.trace_live((SELECT id FROM t.journal WHERE transfer = 'victim#1'), m) AS l ORDER BY o, l.coin;
+FROM unnest(ARRAY['poison', 'haircut', 'fifo']) WITH ORDINALITY AS u (m, o), dcep.trace_live(t.id('victim#1'), m) AS l ORDER BY o, l.coin;
 
 -- Limits: what is not followed any more says so, and nothing gets lost.
 SELECT * FROM t.forward('victim#1', 'haircut', 0);
@@ -65,17 +69,17 @@ SELECT * FROM t.forward('victim#1', 'fifo', NULL, 1);
 SELECT * FROM t.forward('victim#1', 'haircut', NULL, 5);
 SELECT depth_limit, s.* FROM generate_series(0, 6) AS depth_limit, t.sums('victim#1', depth_limit) AS s WHERE method <> 'poison';
 SELECT row_limit, s.* FROM generate_series(1, 14, 2) AS row_limit, t.sums('victim#1', NULL, row_limit) AS s WHERE method <> 'poison';
-SELECT t.try(format('SELECT count(*) FROM dcep.trace_live(%s, ''haircut'', 4)', id)) FROM t.journal WHERE transfer = 'victim#1';
+SELECT t.try(format('SELECT count(*) FROM dcep.trace_live(%s, ''haircut'', 4)', t.id('victim#1')));
 
 -- From a coin: by its number, or by itself. The change of the victim stayed clean and lives.
-SELECT f.depth, t.traced(f.coin), f.tainted, f.state FROM t.journal AS j, dcep.trace_forward_coin(j.id * 2 + 1, 'fifo') AS f WHERE j.transfer = 'victim#1';
+SELECT f.depth, t.traced(f.coin), f.tainted, f.state FROM dcep.trace_forward_coin(t.id('victim#1') * 2 + 1, 'fifo') AS f;
 SELECT f.depth, t.traced(f.coin), f.tainted, f.state FROM dcep.coins(t.w('shop')) AS c, dcep.trace_forward(c, 'fifo') AS f;
 SELECT b.depth, t.traced(b.coin), b.amount, b.state FROM dcep.coins(t.w('shop')) AS c, dcep.trace_back(c, 3) AS b;
 -- A redemption is where value ends: the trace from it is that one row, without a coin.
-SELECT f.depth, f.coin, t.name(f.wallet) AS wallet, f.institution, f.amount, f.tainted, f.state, f.consumed_by, f.kind FROM t.journal AS j, dcep.trace_forward(j.id) AS f WHERE j.key = 'traced';
-SELECT b.depth, t.traced(b.coin), t.name(b.wallet) AS wallet, b.amount, b.state, t.step(b.consumed_by) FROM t.journal AS j, dcep.trace_back(j.id, 3) AS b WHERE j.key = 'traced';
+SELECT f.depth, f.coin, t.name(f.wallet) AS wallet, f.institution, f.amount, f.tainted, f.state, f.consumed_by, f.kind FROM dcep.transfer AS j, dcep.trace_forward(j.id) AS f WHERE j.key = 'traced';
+SELECT b.depth, t.traced(b.coin), t.name(b.wallet) AS wallet, b.amount, b.state, t.step(b.consumed_by) FROM dcep.transfer AS j, dcep.trace_back(j.id, 3) AS b WHERE j.key = 'traced';
 -- The columns as they come.
-SELECT f.minted_by = j.id AND f.coin = 2 * j.id AND f.created_at = x.created_at AND f.institution = 2 AS as_recorded FROM t.journal AS j JOIN dcep.transfer AS x USING (id), dcep.trace_forward(j.id, max_depth => 0) AS f WHERE j.transfer = 'victim#1';
+SELECT f.minted_by = j.id AND f.coin = 2 * j.id AND f.created_at = j.created_at AND f.institution = 2 AS as_recorded FROM dcep.transfer AS j, dcep.trace_forward(j.id, max_depth => 0) AS f WHERE j.id = t.id('victim#1');
 
 -- --- back to the issues -------------------------------------------------------------
 
@@ -85,13 +89,13 @@ SELECT * FROM t.back('crook#3', 0);
 -- All of it, against the same question put in SQL.
 CREATE FUNCTION t.ancestors(start text) RETURNS TABLE (coin bigint) LANGUAGE sql AS $$
     WITH RECURSIVE a (coin) AS (
-        SELECT j.id * 2 FROM t.journal AS j WHERE j.transfer = start
+        SELECT t.id(start) * 2
         UNION SELECT i FROM a JOIN dcep.transfer AS x ON x.id = a.coin >> 1, unnest(x.inputs) AS i)
     SELECT a.coin FROM a
 $$;
 SELECT start, count(*) >= 3 AS some, count(*) FILTER (WHERE b.kind = 'issue') > 0 AS issues, count(*) FILTER (WHERE b.state = 'cut') AS cut,
        array_agg(b.coin ORDER BY b.coin) = (SELECT array_agg(a.coin ORDER BY a.coin) FROM t.ancestors(start) AS a) AS complete
-FROM unnest(ARRAY['crook#3', 'victim#1', 'fence#1']) AS start, LATERAL (SELECT id FROM t.journal WHERE transfer = start) AS j, dcep.trace_back(j.id) AS b GROUP BY start ORDER BY start;
+FROM unnest(ARRAY['crook#3', 'victim#1', 'fence#1']) AS start, dcep.trace_back(t.id(start)) AS b GROUP BY start ORDER BY start;
 
 -- --- ids that run backwards ----------------------------------------------------------
 -- As with a sequence that has a cache: what was paid later has the lower id.
@@ -119,7 +123,7 @@ SELECT * FROM t.sums('r1#1', NULL, 4);
 
 -- --- who may ask, and what --------------------------------------------------------------
 
-SELECT id AS v, id * 2 AS coin FROM t.journal WHERE transfer = 'victim#1' \gset
+SELECT t.id('victim#1') AS v, t.id('victim#1') * 2 AS coin \gset
 SELECT t.try(q) FROM unnest(ARRAY['SELECT dcep.trace_forward(:v, ''fair'')', 'SELECT dcep.trace_forward(:v, ''Haircut'')', 'SELECT dcep.trace_forward(:v, NULL)', 'SELECT dcep.trace_forward(NULL::bigint)', 'SELECT dcep.trace_forward(:v, max_rows => NULL)',
     'SELECT dcep.trace_forward(:v, max_rows => 0)', 'SELECT dcep.trace_forward(:v, max_rows => 1000001)', 'SELECT dcep.trace_forward(:v, max_depth => -1)', 'SELECT dcep.trace_forward(-1)', 'SELECT dcep.trace_forward(0)',
     'SELECT dcep.trace_forward(4611686018427387904)', 'SELECT dcep.trace_forward(4611686018427387903)', 'SELECT dcep.trace_forward_coin(1)', 'SELECT dcep.trace_forward_coin(9223372036854775807)', 'SELECT dcep.trace_forward_coin(NULL)',
@@ -127,7 +131,7 @@ SELECT t.try(q) FROM unnest(ARRAY['SELECT dcep.trace_forward(:v, ''fair'')', 'SE
     'SELECT dcep.trace_live(NULL)', 'SELECT dcep.trace_live(:v, ''all'')', 'SELECT dcep.trace_live(:v, ''fifo'', 0)', 'SELECT dcep.trace_live(-5)', 'SELECT dcep.trace_svg(:v, ''haircut'', ''sideways'')', 'SELECT dcep.trace_svg(:v, max_rows => 5001)',
     'SELECT dcep.trace_dot(NULL)', 'SELECT dcep.trace_dot(-1)']) WITH ORDINALITY AS u (raw, o), replace(raw, ':v', :'v') AS q ORDER BY o;
 -- A payment that fitted left no change.
-SELECT t.try(format('SELECT dcep.trace_back_coin(%s)', id * 2 + 1)) FROM t.journal WHERE transfer = 'fence#1';
+SELECT t.try(format('SELECT dcep.trace_back_coin(%s)', t.id('fence#1') * 2 + 1));
 -- A coin that was altered.
 SELECT t.try(format('SELECT dcep.trace_forward(%L::dcep.signed_coin)', altered)), t.try(format('SELECT dcep.trace_back(%L::dcep.signed_coin)', altered))
 FROM (SELECT overlay(c::text PLACING CASE substr(c::text, 150, 1) WHEN 'A' THEN 'B' ELSE 'A' END FROM 150) AS altered FROM dcep.coins(t.w('shop')) AS c) AS coins;
@@ -186,7 +190,7 @@ $$;
 \pset tuples_only on
 SELECT t.picture(dcep.trace_dot(:v, 'haircut'));
 SELECT t.picture(dcep.trace_dot(:v, 'haircut', 'forward', 1));
-SELECT t.picture(dcep.trace_dot(id, 'fifo', 'back', 2)) FROM t.journal WHERE transfer = 'crook#3';
+SELECT t.picture(dcep.trace_dot(t.id('crook#3'), 'fifo', 'back', 2));
 \pset tuples_only off
 \pset format aligned
 -- The same as SVG: so many boxes, so many flows, all amounts.
@@ -195,7 +199,7 @@ FROM (SELECT dcep.trace_svg(:v) AS s) AS picture;
 SELECT t.picture(m[1]) FROM (SELECT regexp_matches(dcep.trace_svg(:v), '<text [^>]*>([^<]*)</text>', 'g') AS m) AS texts;
 -- A crowd is drawn as one, and its value is all there.
 DO $$ BEGIN PERFORM t.open('crowd' || n, 2, 1) FROM generate_series(1, 25) AS n; PERFORM t.pay('victim', 'shop', 5000); PERFORM t.pay('shop', 'crowd' || n, 10 * n) FROM generate_series(1, 25) AS n; END $$;
-SELECT regexp_count(d, ' \[label=') AS nodes, regexp_count(d, ' -> ') AS edges, substring(d FROM '"([0-9]+ more[^"]*)"') AS the_rest FROM (SELECT dcep.trace_dot(id) AS d FROM t.journal WHERE transfer = 'victim#2') AS picture;
+SELECT regexp_count(d, ' \[label=') AS nodes, regexp_count(d, ' -> ') AS edges, substring(d FROM '"([0-9]+ more[^"]*)"') AS the_rest FROM (SELECT dcep.trace_dot(t.id('victim#2')) AS d) AS picture;
 SELECT * FROM t.sums('victim#2');
 
 -- --- a journal that was altered ---------------------------------------------------------------
@@ -228,14 +232,14 @@ SELECT t.altered($$DELETE FROM dcep.coin WHERE owner = t.w('mule')$$, format('SE
 SELECT t.altered($$UPDATE dcep.transfer SET amount = 100 WHERE payer = t.w('mule') AND seq = 1$$, format('SELECT t.states(%s, %L)', :v, m)) FROM unnest(ARRAY['haircut', 'fifo', 'poison']) AS m;
 SELECT t.altered($$DELETE FROM dcep.transfer WHERE payee = t.w('crook') AND kind = 'exchange_in'$$, format('SELECT t.states(%s, ''fifo'')', :v)) ~ '^XX001 journal cannot be traced \| Transfer .*: it is missing' AS missing;
 SELECT t.altered($$DELETE FROM dcep.transfer WHERE payee = t.w('crook') AND kind = 'exchange_in'$$, format('SELECT count(*) FROM dcep.trace_back(%s)', :v + 1)) IS NOT NULL AS back;
-SELECT id AS first FROM t.journal WHERE transfer = 'crook#1' \gset
-SELECT id AS middle FROM t.journal WHERE transfer = 'mule#1' \gset
-SELECT id AS last FROM t.journal WHERE transfer = 'mule#2' \gset
+SELECT t.id('crook#1') AS first \gset
+SELECT t.id('mule#1') AS middle \gset
+SELECT t.id('mule#2') AS last \gset
 SELECT t.altered(format('UPDATE dcep.transfer SET inputs = ARRAY[2 * %s] || inputs, amount = amount + 100000, change = change + 100000 WHERE id = %s', :last, :first), format('SELECT t.states(%s, %L)', :last, 'haircut'));
 SELECT t.altered(format('UPDATE dcep.transfer SET inputs = inputs || ARRAY[2 * %s::bigint], change = change + 700 WHERE id = %s', :last, :first), format('SELECT t.states(%s, %L)', :v, m)) FROM unnest(ARRAY['poison', 'haircut', 'fifo']) AS m;
 SELECT t.altered(format('UPDATE dcep.transfer SET payee = payer, inputs = ARRAY[2 * %s] WHERE id = %s', :middle, :middle), format('SELECT t.states(%s, %L)', :middle, 'haircut'));
 SELECT t.altered(format('UPDATE dcep.transfer SET inputs = ARRAY[2 * %s] WHERE id = %s', :last, :first), format('SELECT count(*) FROM dcep.trace_back(%s)', :last)) AS circle_back;
 SELECT t.altered(format('UPDATE dcep.transfer SET inputs = ARRAY[2 * %s] WHERE id = %s', :last, :first), format('SELECT left(dcep.trace_svg(%s, direction => %L), 4)', :last, 'back')) AS circle_drawn;
 SELECT t.altered(format('UPDATE dcep.transfer SET key_number = 0 WHERE id = %s', :last), format('SELECT t.states(%s, %L)', :v, m)) FROM unnest(ARRAY['haircut', 'fifo']) AS m;
-DROP FUNCTION t.altered, t.states, t.picture, t.pay_as, t.ancestors, t.sums, t.back, t.forward, t.traced, t.step, t.plain;
+DROP FUNCTION t.altered, t.states, t.picture, t.pay_as, t.ancestors, t.sums, t.back, t.forward, t.traced, t.step, t.plain, t.id;
 SELECT * FROM t.audit();

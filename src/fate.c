@@ -90,7 +90,7 @@ note_row(DcepFates *fates, int64 wanted, int64 *seq)
 	return found;
 }
 
-/* Reads a chain from a row to one before another, or to the row that consumed the wanted coin. Returns the row to go on with. */
+/* Reads a chain up to a row, or up to the one that consumed the wanted coin. Returns which row is to be read next. */
 static int64
 read_chain(DcepFates *fates, int64 wallet, int64 from, int64 before, int64 wanted)
 {

@@ -273,7 +273,7 @@ has_room(const Walk *walk, const DcepTransfer *transfer, const DcepTaint out[2])
 	return count <= walk->limits.max_rows;
 }
 
-/* Passes on what the inputs have. Beyond the depth or the rows that were asked for nothing is: the step is not followed. */
+/* Passes on what the inputs have. Beyond the depth or the rows that were asked for, nothing: it is not followed. */
 static void
 pass_on(Walk *walk, Step *step, const DcepTransfer *transfer, const DcepTaintInput *input, int count, int depth)
 {

@@ -108,23 +108,21 @@ find_start(DcepTraceCall *call, const char *what, int64 id, int64 coin, const ch
 	call->coin = coin;
 }
 
-/* The coin of the payee. */
-int64
-dcep_trace_coin_of_transfer(DcepTraceCall *call, int64 transfer)
+/* Begins with the coin of the payee. */
+void
+dcep_trace_begin_transfer(DcepTraceCall *call, int64 transfer)
 {
 	bool is_id = transfer > 0 && transfer <= PG_INT64_MAX / 2;
 
 	find_start(call, "transfer", transfer, is_id ? transfer * 2 : 0,
 			   "A number of a coin is for dcep.trace_forward_coin() and dcep.trace_back_coin().");
-	return call->coin;
 }
 
-/* A coin by its own number. */
-int64
-dcep_trace_coin(DcepTraceCall *call, int64 coin)
+/* Begins with a coin by its number. */
+void
+dcep_trace_begin_coin(DcepTraceCall *call, int64 coin)
 {
 	find_start(call, "coin", coin, coin, "A number of a transfer is for dcep.trace_forward() and dcep.trace_back().");
-	return call->coin;
 }
 
 /* What all calls begin with. */
@@ -215,82 +213,68 @@ return_trace(FunctionCallInfo fcinfo, DcepTraceCall *call)
 	return (Datum) 0;
 }
 
+/* A trace forward: the arguments are where it begins, method, max_depth, max_rows. */
+static Datum
+call_forward(FunctionCallInfo fcinfo, const char *names, void (*begin)(DcepTraceCall *call, int64 id))
+{
+	DcepTraceCall call = {0};
+
+	dcep_require_arguments(fcinfo, 0, 2, names);
+	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	call.limits = dcep_trace_limits(fcinfo, 2, DCEP_TRACE_ROWS_MAX);
+	begin_call(fcinfo, &call, true);
+	begin(&call, PG_GETARG_INT64(0));
+	return return_trace(fcinfo, &call);
+}
+
+/* A trace back: the arguments are where it begins, max_depth, max_rows. */
+static Datum
+call_back(FunctionCallInfo fcinfo, const char *names, void (*begin)(DcepTraceCall *call, int64 id))
+{
+	DcepTraceCall call = {0};
+
+	dcep_require_arguments(fcinfo, 0, 1, names);
+	call.limits = dcep_trace_limits(fcinfo, 1, DCEP_TRACE_ROWS_MAX);
+	begin_call(fcinfo, &call, false);
+	begin(&call, PG_GETARG_INT64(0));
+	return return_trace(fcinfo, &call);
+}
+
 /* dcep.trace_forward(transfer, method, max_depth, max_rows) */
 Datum
 dcep_trace_forward_transfer(PG_FUNCTION_ARGS)
 {
-	DcepTraceCall call = {0};
-
-	dcep_require_arguments(fcinfo, 0, 2, "transfer and method");
-	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	call.limits = dcep_trace_limits(fcinfo, 2, DCEP_TRACE_ROWS_MAX);
-	begin_call(fcinfo, &call, true);
-	dcep_trace_coin_of_transfer(&call, PG_GETARG_INT64(0));
-	return return_trace(fcinfo, &call);
+	return call_forward(fcinfo, "transfer and method", dcep_trace_begin_transfer);
 }
 
 /* dcep.trace_forward_coin(coin, method, max_depth, max_rows) */
 Datum
 dcep_trace_forward_coin(PG_FUNCTION_ARGS)
 {
-	DcepTraceCall call = {0};
-
-	dcep_require_arguments(fcinfo, 0, 2, "coin and method");
-	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	call.limits = dcep_trace_limits(fcinfo, 2, DCEP_TRACE_ROWS_MAX);
-	begin_call(fcinfo, &call, true);
-	dcep_trace_coin(&call, PG_GETARG_INT64(0));
-	return return_trace(fcinfo, &call);
+	return call_forward(fcinfo, "coin and method", dcep_trace_begin_coin);
 }
 
 /* dcep.trace_back(transfer, max_depth, max_rows) */
 Datum
 dcep_trace_back_transfer(PG_FUNCTION_ARGS)
 {
-	DcepTraceCall call = {0};
-
-	dcep_require_arguments(fcinfo, 0, 1, "transfer");
-	call.limits = dcep_trace_limits(fcinfo, 1, DCEP_TRACE_ROWS_MAX);
-	begin_call(fcinfo, &call, false);
-	dcep_trace_coin_of_transfer(&call, PG_GETARG_INT64(0));
-	return return_trace(fcinfo, &call);
+	return call_back(fcinfo, "transfer", dcep_trace_begin_transfer);
 }
 
 /* dcep.trace_back_coin(coin, max_depth, max_rows) */
 Datum
 dcep_trace_back_coin(PG_FUNCTION_ARGS)
 {
-	DcepTraceCall call = {0};
-
-	dcep_require_arguments(fcinfo, 0, 1, "coin");
-	call.limits = dcep_trace_limits(fcinfo, 1, DCEP_TRACE_ROWS_MAX);
-	begin_call(fcinfo, &call, false);
-	dcep_trace_coin(&call, PG_GETARG_INT64(0));
-	return return_trace(fcinfo, &call);
+	return call_back(fcinfo, "coin", dcep_trace_begin_coin);
 }
 
-/* dcep.trace_live(transfer, method, max_rows): the live coins that have some of it, complete or an error */
-Datum
-dcep_trace_live(PG_FUNCTION_ARGS)
+/* Returns one row a live coin. */
+static void
+put_live(ReturnSetInfo *result, const DcepTrace *trace)
 {
-	DcepTraceCall call = {.limits.max_depth = DCEP_TRACE_NO_DEPTH};
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	DcepTrace trace;
-
-	dcep_require_arguments(fcinfo, 0, 3, "transfer, method and max_rows");
-	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	call.limits.max_rows = dcep_require_at_least("max_rows", PG_GETARG_INT32(2), 1);
-	dcep_require_at_most("max_rows", call.limits.max_rows, DCEP_TRACE_ROWS_MAX);
-	begin_call(fcinfo, &call, true);
-	dcep_trace_coin_of_transfer(&call, PG_GETARG_INT64(0));
-	dcep_trace_call_run(&call, &trace);
-	if (trace.is_cut)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("trace has more rows than max_rows"),
-						errdetail("More than %d coins had some of the value.", call.limits.max_rows),
-						errhint("Raise max_rows, or see how far dcep.trace_forward() comes.")));
-	for (int i = 0; i < trace.count; i++)
+	for (int i = 0; i < trace->count; i++)
 	{
-		const DcepTracedCoin *coin = &trace.coin[i];
+		const DcepTracedCoin *coin = &trace->coin[i];
 		Row row = {0};
 
 		if (coin->state != DCEP_TRACE_LIVE)
@@ -301,6 +285,27 @@ dcep_trace_live(PG_FUNCTION_ARGS)
 		add_column(&row, Int64GetDatum(coin->tainted), false);
 		tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
 	}
+}
+
+/* dcep.trace_live(transfer, method, max_rows): the live coins that have some of it, complete or an error */
+Datum
+dcep_trace_live(PG_FUNCTION_ARGS)
+{
+	DcepTraceCall call = {.limits.max_depth = DCEP_TRACE_NO_DEPTH};
+	DcepTrace trace;
+
+	dcep_require_arguments(fcinfo, 0, 3, "transfer, method and max_rows");
+	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	call.limits.max_rows = dcep_require_at_least("max_rows", PG_GETARG_INT32(2), 1);
+	dcep_require_at_most("max_rows", call.limits.max_rows, DCEP_TRACE_ROWS_MAX);
+	begin_call(fcinfo, &call, true);
+	dcep_trace_begin_transfer(&call, PG_GETARG_INT64(0));
+	dcep_trace_call_run(&call, &trace);
+	if (trace.is_cut)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("trace has more rows than max_rows"),
+						errdetail("More than %d coins had some of the value.", call.limits.max_rows),
+						errhint("Raise max_rows, or see how far dcep.trace_forward() comes.")));
+	put_live((ReturnSetInfo *) fcinfo->resultinfo, &trace);
 	UnregisterSnapshot(call.snapshot);
 	return (Datum) 0;
 }

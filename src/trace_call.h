@@ -28,9 +28,9 @@ typedef struct DcepTraceCall
 extern DcepTraceMethod dcep_trace_method(const char *name);
 extern const char *dcep_trace_method_name(DcepTraceMethod method);
 
-/* The coin of a payee in a transfer, and a coin by its own number; an error where there is none or the caller may not see it. */
-extern int64 dcep_trace_coin_of_transfer(DcepTraceCall *call, int64 transfer);
-extern int64 dcep_trace_coin(DcepTraceCall *call, int64 coin);
+/* Begin with a payee's coin, or a coin by its number; an error where there is none or the caller may not see it. */
+extern void dcep_trace_begin_transfer(DcepTraceCall *call, int64 transfer);
+extern void dcep_trace_begin_coin(DcepTraceCall *call, int64 coin);
 
 /* Limits out of the n-th argument, which may be null, and the one after it. */
 extern DcepTraceLimits dcep_trace_limits(FunctionCallInfo fcinfo, int first, int rows_max);

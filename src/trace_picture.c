@@ -39,7 +39,7 @@ draw(FunctionCallInfo fcinfo, void (*put)(const DcepGraph *graph, StringInfo out
 	call.limits = dcep_trace_limits(fcinfo, 3, DCEP_PICTURE_ROWS_MAX);
 	call.config = dcep_config_required();
 	call.snapshot = RegisterSnapshot(GetActiveSnapshot());
-	dcep_trace_coin_of_transfer(&call, PG_GETARG_INT64(0));
+	dcep_trace_begin_transfer(&call, PG_GETARG_INT64(0));
 	dcep_trace_call_run(&call, &trace);
 	UnregisterSnapshot(call.snapshot);
 	dcep_graph_build(&call, &trace, &graph);

@@ -142,7 +142,7 @@ put_node(const DcepGraph *graph, const DcepLayout *layout, StringInfo out, int n
 	if (strlen(rest) > LONGEST_LINE)
 		rest = psprintf("%.*s\xE2\x80\xA6", LONGEST_LINE - 1, rest);
 	if (*rest)
-		put_line(out, box->x + 11, box->y + 49, "quiet", rest);
+		put_line(out, box->x + 11, box->y + 49, "rest", rest);
 	appendStringInfoString(out, "</g>\n");
 }
 

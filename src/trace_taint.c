@@ -46,7 +46,7 @@ sum_inputs(const DcepTaintInput *input, int input_count)
 
 /* --- haircut ----------------------------------------------------------------- */
 
-/* The payee's coin is rounded down; the change has the rest, which is its own share rounded up, hence never more than it. */
+/* The payee's coin is rounded down; the change has the rest, which is its own share rounded up, never more than it. */
 static void
 pass_haircut(int64 tainted, int64 amount, int64 change, DcepTaint out[2])
 {
@@ -140,7 +140,7 @@ join_inputs(const DcepTaintInput *input, int input_count, int *count)
 	return line;
 }
 
-/* Cuts the outputs from the inputs. A single input's stretches are shared: a wallet pays most often from its last change. */
+/* Cuts the outputs from the inputs. A single input's stretches are shared: a wallet often pays from its last change. */
 static void
 pass_fifo(const DcepTaintInput *input, int input_count, int64 amount, DcepTaint out[2])
 {
