@@ -180,6 +180,21 @@ dcep_access_owns(void)
 	return known.owns;
 }
 
+/* Does the current role see the payments of all institutions: the owner, and the central bank within a case? */
+bool
+dcep_access_sees_all(void)
+{
+	know_role(GetUserId());
+	return known.owns || (is_bound_to(DCEP_CENTRAL_BANK) && dcep_case_is_open());
+}
+
+/* May it see the payments of this institution's wallets? */
+bool
+dcep_access_sees_payments(int institution)
+{
+	return sees_wallets(institution, true);
+}
+
 /* Auditors, the central bank, the owner. */
 bool
 dcep_access_audits(void)

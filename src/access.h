@@ -18,6 +18,10 @@ extern bool dcep_access_acts_for(int institution);
 extern bool dcep_access_sees(int institution);
 /* Is the current role a superuser or the owner of the extension's tables? */
 extern bool dcep_access_owns(void);
+/* Does it see the payments of all institutions: the owner, and the central bank within a case? */
+extern bool dcep_access_sees_all(void);
+/* May the current role see the payments of this institution's wallets? A supervisor and the central bank within a case (case.h). */
+extern bool dcep_access_sees_payments(int institution);
 /* May the current role examine the whole ledger (auditors, the central bank, the owner)? */
 extern bool dcep_access_audits(void);
 /* An error (42501) unless the current role may see this wallet. */

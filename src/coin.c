@@ -300,13 +300,8 @@ static bool
 is_live(const DcepCoin *coin, Snapshot snapshot)
 {
 	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
-	ScanKeyData keys[3];
-	bool found;
+	bool found = dcep_holding_has(table, snapshot, coin->owner, coin->amount, coin->id);
 
-	dcep_key_number(&keys[0], DCEP_COIN_OWNER, coin->owner);
-	dcep_key_number(&keys[1], DCEP_COIN_AMOUNT, coin->amount);
-	dcep_key_number(&keys[2], DCEP_COIN_ID, coin->id);
-	found = dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, 3);
 	dcep_table_close(table);
 	return found;
 }

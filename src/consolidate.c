@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 
+#include "argument.h"
 #include "spend.h"
 
 PG_FUNCTION_INFO_V1(dcep_consolidate);
@@ -71,25 +72,6 @@ consolidate_once(int64 wallet, DcepConsolidation consolidation)
 	return consumed;
 }
 
-/* Refuses an argument that is null. */
-static void
-require_arguments(FunctionCallInfo fcinfo, int count, const char *names)
-{
-	for (int i = 0; i < count; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", names)));
-}
-
-/* Refuses a number that is too small. */
-static int
-require_at_least(const char *name, int value, int least)
-{
-	if (value < least)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be at least %d", name, least),
-						errdetail("It is %d.", value)));
-	return value;
-}
-
 /* dcep.consolidate(wallet, max_coins) → number of coins consumed */
 Datum
 dcep_consolidate(PG_FUNCTION_ARGS)
@@ -97,8 +79,8 @@ dcep_consolidate(PG_FUNCTION_ARGS)
 	DcepConsolidation consolidation = ordinary;
 	int consumed;
 
-	require_arguments(fcinfo, 2, "wallet and max_coins");
-	consolidation.max_coins = Min(require_at_least("max_coins", PG_GETARG_INT32(1), 2), DCEP_INPUTS_MAX);
+	dcep_require_arguments(fcinfo, 0, 2, "wallet and max_coins");
+	consolidation.max_coins = Min(dcep_require_at_least("max_coins", PG_GETARG_INT32(1), 2), DCEP_INPUTS_MAX);
 	SPI_connect();
 	consumed = consolidate_once(PG_GETARG_INT64(0), consolidation);
 	SPI_finish();
@@ -171,9 +153,9 @@ dcep_consolidate_all(PG_FUNCTION_ARGS)
 	uint64 count;
 	int64 total = 0;
 
-	require_arguments(fcinfo, 2, "min_coins and max_wallets");
-	min_coins = require_at_least("min_coins", PG_GETARG_INT32(0), 2);
-	max_wallets = require_at_least("max_wallets", PG_GETARG_INT32(1), 1);
+	dcep_require_arguments(fcinfo, 0, 2, "min_coins and max_wallets");
+	min_coins = dcep_require_at_least("min_coins", PG_GETARG_INT32(0), 2);
+	max_wallets = dcep_require_at_least("max_wallets", PG_GETARG_INT32(1), 1);
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
 	wallets = find_crowded(min_coins, max_wallets, &count);
 	if (!atomic)

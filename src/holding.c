@@ -13,6 +13,18 @@ dcep_holding_scan(DcepTable *coins, Snapshot snapshot, int64 wallet)
 	return dcep_scan_number(coins, DCEP_COIN_PKEY, snapshot, wallet);
 }
 
+/* Is a coin live? */
+bool
+dcep_holding_has(DcepTable *coins, Snapshot snapshot, int64 owner, int64 amount, int64 id)
+{
+	ScanKeyData keys[DCEP_COIN_COLUMNS];
+
+	dcep_key_number(&keys[0], DCEP_COIN_OWNER, owner);
+	dcep_key_number(&keys[1], DCEP_COIN_AMOUNT, amount);
+	dcep_key_number(&keys[2], DCEP_COIN_ID, id);
+	return dcep_table_find(coins, DCEP_COIN_PKEY, snapshot, keys, DCEP_COIN_COLUMNS);
+}
+
 /* Sum of a wallet's coins. */
 int64
 dcep_holding_sum(DcepTable *coins, Snapshot snapshot, int64 wallet)

@@ -1,5 +1,5 @@
 /*
- * idset.c: a set of transfer ids, a bit each.
+ * idset.c: a set of transfer ids, a bit each; and tables by ids.
  */
 #include "idset.h"
 
@@ -102,4 +102,13 @@ dcep_idset_covers(const DcepIdSet *set, const DcepIdSet *other)
 				return false;
 	}
 	return true;
+}
+
+/* A hash table by bigint. */
+HTAB *
+dcep_idtable_create(const char *name, Size entry_size)
+{
+	HASHCTL info = {.keysize = sizeof(int64), .entrysize = entry_size, .hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

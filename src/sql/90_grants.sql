@@ -72,6 +72,15 @@ GRANT EXECUTE ON FUNCTION dcep.open_case(text, text, integer), dcep.close_case(i
 GRANT EXECUTE ON FUNCTION dcep.sees_order(bigint) TO dcep_supervisor, dcep_operator, dcep_central_bank;
 GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift, dcep.recovery, dcep.order_status
     TO dcep_supervisor, dcep_operator, dcep_central_bank;
+-- Tracing: for the central bank, and for supervisors as far as they see.
+GRANT EXECUTE ON FUNCTION
+    dcep.trace_forward(bigint, text, integer, integer), dcep.trace_forward_coin(bigint, text, integer, integer),
+    dcep.trace_forward(dcep.signed_coin, text, integer, integer),
+    dcep.trace_back(bigint, integer, integer), dcep.trace_back_coin(bigint, integer, integer),
+    dcep.trace_back(dcep.signed_coin, integer, integer), dcep.presented_coin(dcep.signed_coin),
+    dcep.trace_live(bigint, text, integer), dcep.trace_dot(bigint, text, text, integer, integer),
+    dcep.trace_svg(bigint, text, text, integer, integer)
+    TO dcep_central_bank, dcep_supervisor;
 
 -- Auditors: proofs, not parties.
 GRANT EXECUTE ON FUNCTION dcep.verify_acts() TO dcep_auditor;
