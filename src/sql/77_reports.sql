@@ -30,10 +30,11 @@ COMMENT ON VIEW dcep.reporting_threshold IS
 
 -- What holds for a client: its threshold of each type, or what is given instead.
 CREATE FUNCTION dcep.client_threshold(cash bigint, transfer bigint, OUT type text, OUT amount bigint) RETURNS SETOF record
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
     SELECT r.type, COALESCE(CASE r.type WHEN 'cash' THEN client_threshold.cash ELSE client_threshold.transfer END, r.amount)
-      FROM dcep.reporting_threshold AS r WHERE (r.client, r.type) IN (('anyone', 'cash'), ('person', 'transfer'))
-$$;
+      FROM dcep.reporting_threshold AS r WHERE (r.client, r.type) IN (('anyone', 'cash'), ('person', 'transfer'));
+    END;
 COMMENT ON FUNCTION dcep.client_threshold(bigint, bigint) IS
 'The thresholds that reports measure a wallet by, minor units: for cash and for transfers, of dcep.reporting_threshold (for persons, since a wallet does not say yet whether it is an organisation''s) or as given. Reads one row';
 
@@ -80,7 +81,7 @@ COMMENT ON VIEW dcep.quota IS
 
 CREATE FUNCTION dcep.double_spends(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                    OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
     SELECT d.check_name, COALESCE(d.institution, dcep.institution(d.wallet)::smallint),
            CASE WHEN dcep.caller_sees(d.wallet) THEN d.wallet END, d.transfer, d.detail
       FROM (SELECT * FROM dcep.audit_inputs() UNION ALL SELECT * FROM dcep.audit_coins()) AS d
@@ -163,16 +164,17 @@ CREATE FUNCTION dcep.large_values(day date DEFAULT dcep.today(), cash bigint DEF
                                   OUT threshold bigint, OUT rule text, OUT movements bigint, OUT largest bigint,
                                   OUT total numeric) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-    SELECT m.wallet, dcep.institution(m.wallet)::smallint, m.direction, h.type, h.amount,
-           CASE WHEN max(m.amount) >= h.amount THEN 'single' ELSE 'summed' END,
-           count(*), max(m.amount), sum(m.amount)
-      FROM dcep.movement AS m
-      JOIN dcep.client_threshold(large_values.cash, large_values.transfer) AS h
-        ON h.type = CASE m.kind WHEN 'transfer' THEN 'transfer' ELSE 'cash' END
-     WHERE m.created_at >= (SELECT dcep.day_start(large_values.day)) AND m.created_at < (SELECT dcep.day_start(large_values.day + 1))
-     GROUP BY m.wallet, m.direction, h.type, h.amount
-    HAVING sum(m.amount) >= h.amount
-     ORDER BY sum(m.amount) DESC, m.wallet, m.direction, h.type
+    WITH sums AS (
+        SELECT m.wallet, m.direction, CASE m.kind WHEN 'transfer' THEN 'transfer' ELSE 'cash' END AS type,
+               count(*) AS movements, max(m.amount) AS largest, sum(m.amount) AS total
+          FROM dcep.movement AS m
+         WHERE m.created_at >= (SELECT dcep.day_start(large_values.day)) AND m.created_at < (SELECT dcep.day_start(large_values.day + 1))
+         GROUP BY 1, 2, 3)
+    SELECT s.wallet, dcep.institution(s.wallet)::smallint, s.direction, s.type, h.amount,
+           CASE WHEN s.largest >= h.amount THEN 'single' ELSE 'summed' END, s.movements, s.largest, s.total
+      FROM sums AS s JOIN dcep.client_threshold(large_values.cash, large_values.transfer) AS h ON h.type = s.type
+     WHERE s.total >= h.amount
+     ORDER BY s.total DESC, s.wallet, s.direction, s.type
 $$;
 COMMENT ON FUNCTION dcep.large_values(date, bigint, bigint) IS
 'Wallets whose receipts or payments of a day (ledger''s time zone; today by default) reach a threshold, singly (rule: single) or only together (summed); receipts and payments apart, cash (exchanges with the operator) and transfers apart. Thresholds in minor units, inclusive: of dcep.reporting_threshold those for cash and for transfers of persons, since a wallet does not say yet whether it is an organisation''s; give others for organisations. NULL for a day gives no rows. Reads the journal, once a direction';

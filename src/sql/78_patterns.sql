@@ -4,18 +4,21 @@
 -- in a ledger in which every wallet pays and is paid by as many others as in this one, but by whomever: a pair is then expected
 -- with probability p = (wallets that the payer paid) x (wallets that paid the payee) / (pairs), and speaks for a ring with
 -- -log10(p).  A score is the logarithm of the odds against chance: 2 is a hundred to one.
+--
+-- What has a body in SQL's own form (BEGIN ATOMIC) is there to become part of the queries that use it; names in it are bound here.
 
 CREATE FUNCTION dcep.pairs(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
                            OUT payer dcep.wallet_id, OUT payee dcep.wallet_id, OUT payments bigint, OUT amount numeric,
                            OUT first_at timestamptz, OUT last_at timestamptz) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
     SELECT t.payer, t.payee, count(*), sum(t.amount), min(t.created_at), max(t.created_at)
       FROM dcep.transfer AS t
      WHERE t.kind = 'transfer' AND (since IS NULL OR t.created_at >= since) AND (until IS NULL OR t.created_at < until)
        AND t.payer NOT IN (SELECT h.wallet FROM dcep.house_wallet AS h)
        AND t.payee NOT IN (SELECT h.wallet FROM dcep.house_wallet AS h)
-     GROUP BY t.payer, t.payee
-$$;
+     GROUP BY t.payer, t.payee;
+    END;
 COMMENT ON FUNCTION dcep.pairs(timestamptz, timestamptz) IS
 'Who paid whom in a time range (all by default): number, sum (minor units), first and last of the transfers between two wallets of clients, in one direction. In no order. Reads the journal';
 
@@ -93,7 +96,7 @@ CREATE FUNCTION dcep.cycles(since timestamptz DEFAULT pg_catalog.now() OPERATOR(
                             max_members integer DEFAULT 6, share numeric DEFAULT 0.9, min_amount bigint DEFAULT 1,
                             OUT members dcep.wallet_id[], OUT transfers bigint[], OUT amount bigint, OUT returned bigint,
                             OUT first_at timestamptz, OUT last_at timestamptz) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off SET enable_mergejoin = off AS $$
     WITH RECURSIVE payment AS MATERIALIZED (
         SELECT t.id, t.payer, t.payee, t.amount, t.created_at FROM dcep.transfer AS t
          WHERE t.kind = 'transfer' AND t.amount >= min_amount
@@ -101,9 +104,10 @@ CREATE FUNCTION dcep.cycles(since timestamptz DEFAULT pg_catalog.now() OPERATOR(
            AND t.payer NOT IN (SELECT h.wallet FROM dcep.house_wallet AS h)
            AND t.payee NOT IN (SELECT h.wallet FROM dcep.house_wallet AS h)),
     path AS (
-        SELECT ARRAY[p.payer] AS members, ARRAY[p.id] AS transfers, p.payee AS at, p.id AS last, p.amount AS first_amount, p.amount,
-               p.created_at AS first_at, p.created_at AS last_at
-          FROM payment AS p
+        SELECT ARRAY[f.payer, f.payee] AS members, ARRAY[f.id, p.id] AS transfers, p.payee AS at, p.id AS last,
+               f.amount AS first_amount, p.amount, f.created_at AS first_at, p.created_at AS last_at
+          FROM payment AS f JOIN payment AS p ON p.payer = f.payee
+         WHERE p.id > f.id AND p.created_at <= f.created_at + within AND p.amount <= f.amount AND p.amount >= share * f.amount
         UNION ALL
         SELECT h.members || h.at, h.transfers || p.id, p.payee, p.id, h.first_amount, p.amount, h.first_at, p.created_at
           FROM path AS h JOIN payment AS p ON p.payer = h.at
@@ -120,128 +124,73 @@ $$;
 COMMENT ON FUNCTION dcep.cycles(timestamptz, timestamptz, interval, integer, integer, numeric, bigint) IS
 'Money that comes back to where it began: chains of min_members (3) to max_members (6) transfers from client to client, each later than the one before, all within an interval (30 days), each of at least share (0.9) of the one before and of no more, the last to the first payer. members in order from the first payer, transfers, the first amount and what returned, minor units, when it began and ended. The time range is the last 30 days by default. Reads the journal, joins it with itself once a member; the cost grows with how many transfers have like amounts';
 
--- What rings() and suspects() stand on.  A pair that is paid as often as few pairs are is frequent.
-CREATE FUNCTION dcep.pair_graph(since timestamptz, until timestamptz, rarity numeric,
-                                OUT payer dcep.wallet_id, OUT payee dcep.wallet_id, OUT payments bigint, OUT amount numeric,
-                                OUT first_at timestamptz, OUT last_at timestamptz, OUT payees bigint, OUT weight double precision,
-                                OUT frequent boolean, OUT rarity_score double precision) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
-    WITH pair AS MATERIALIZED (SELECT p.* FROM dcep.pairs(since, until) AS p),
-    total AS MATERIALIZED (SELECT count(*)::double precision AS pairs FROM pair),
-    paid AS MATERIALIZED (SELECT p.payer AS wallet, count(*) AS payees FROM pair AS p GROUP BY p.payer),
-    got AS MATERIALIZED (SELECT p.payee AS wallet, count(*) AS payers FROM pair AS p GROUP BY p.payee),
-    often AS MATERIALIZED (
-        SELECT n.payments, log(t.pairs / n.as_frequent) AS score
-          FROM (SELECT p.payments, sum(count(*)) OVER (ORDER BY p.payments DESC)::double precision AS as_frequent
-                  FROM pair AS p GROUP BY p.payments) AS n, total AS t
-         WHERE n.payments >= 2 AND n.as_frequent <= rarity * t.pairs)
-    SELECT p.payer, p.payee, p.payments, p.amount, p.first_at, p.last_at, o.payees,
-           GREATEST(0, log(t.pairs / (o.payees * g.payers))), f.payments IS NOT NULL, f.score
-      FROM pair AS p
-      JOIN paid AS o ON o.wallet = p.payer
-      JOIN got AS g ON g.wallet = p.payee
-      LEFT JOIN often AS f ON f.payments = p.payments, total AS t
-$$;
-COMMENT ON FUNCTION dcep.pair_graph(timestamptz, timestamptz, numeric) IS
-'dcep.pairs() of a time range, with how many wallets the payer paid (payees); weight, which is -log10 of the probability that chance would bring these two together (0 at least); and whether the pair is frequent: paid twice or more, and as often as at most a share rarity of all pairs, with -log10 of that share as rarity_score. Reads the journal';
-
 CREATE FUNCTION dcep.frequent_pairs(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
-                                    until timestamptz DEFAULT NULL, rarity numeric DEFAULT 0.02,
+                                    until timestamptz DEFAULT NULL, rarity double precision DEFAULT 0.02,
                                     OUT payer dcep.wallet_id, OUT payee dcep.wallet_id, OUT payments bigint, OUT amount numeric,
                                     OUT first_at timestamptz, OUT last_at timestamptz, OUT score double precision) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT g.payer, g.payee, g.payments, g.amount, g.first_at, g.last_at, g.rarity_score
-      FROM dcep.pair_graph(since, until, rarity) AS g WHERE g.frequent
-     ORDER BY g.payments DESC, g.amount DESC, g.payer, g.payee
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
+    WITH pair AS MATERIALIZED (SELECT p.* FROM dcep.pairs(since, until) AS p),
+    often AS (
+        SELECT p.payments, sum(count(*)) OVER (ORDER BY p.payments DESC)::double precision / sum(count(*)) OVER () AS share
+          FROM pair AS p GROUP BY p.payments)
+    SELECT p.payer, p.payee, p.payments, p.amount, p.first_at, p.last_at, -log(o.share)
+      FROM often AS o JOIN pair AS p ON p.payments = o.payments
+     WHERE o.payments >= 2 AND o.share <= rarity
+     ORDER BY p.payments DESC, p.amount DESC, p.payer, p.payee
 $$;
-COMMENT ON FUNCTION dcep.frequent_pairs(timestamptz, timestamptz, numeric) IS
+COMMENT ON FUNCTION dcep.frequent_pairs(timestamptz, timestamptz, double precision) IS
 'Pairs between which transfers are unusually frequent, in one direction, in a time range (the last 180 days by default): paid twice or more, and as often as at most a share rarity (0.02) of all pairs of the range; score is -log10 of the share. So what is frequent follows from the ledger itself, and where everybody pays again and again a pair must be paid more often than they. Reads the journal';
 
-CREATE FUNCTION dcep.rings(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
-                           until timestamptz DEFAULT NULL, min_score double precision DEFAULT 2, rarity numeric DEFAULT 0.02,
-                           OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[], OUT pairs bigint,
-                           OUT payments numeric, OUT amount numeric, OUT first_at timestamptz, OUT last_at timestamptz,
-                           OUT payees bigint, OUT score double precision) RETURNS SETOF record
+CREATE FUNCTION dcep.find_rings(payers dcep.wallet_id[], payees dcep.wallet_id[], payments bigint[], ring_score double precision,
+                                link_score double precision, rarity double precision,
+                                OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[], OUT pairs integer,
+                                OUT payees_of_organiser integer, OUT score double precision) RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'dcep_find_rings';
+COMMENT ON FUNCTION dcep.find_rings(dcep.wallet_id[], dcep.wallet_id[], bigint[], double precision, double precision, double precision) IS
+'All alerts of dcep.rings() and dcep.suspects() about distinct pairs, given as arrays of one length of payers, payees and how often each paid. Reads nothing else. Errors: 2202E. Follows each pair one step: about 0.1 microseconds a pair of pairs';
+
+CREATE FUNCTION dcep.alerts(since timestamptz, until timestamptz, ring_score double precision, link_score double precision,
+                            rarity double precision, OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[],
+                            OUT pairs integer, OUT payees integer, OUT score double precision) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
-    WITH edge AS MATERIALIZED (SELECT g.* FROM dcep.pair_graph(since, until, rarity) AS g),
-    -- Pairs among the wallets that one wallet, the organiser, has paid; it takes part where one of them pays it, or it pays one often.
-    inner_pair AS MATERIALIZED (
-        SELECT o.payer AS organiser, o.payees, e.payer, e.payee, e.weight, e.payments, e.amount, e.first_at, e.last_at
-          FROM edge AS o JOIN edge AS e ON e.payer = o.payee
-         WHERE e.payee = o.payer OR (o.payer, e.payee) IN (SELECT c.payer, c.payee FROM edge AS c)
-        UNION ALL
-        SELECT e.payer, e.payees, e.payer, e.payee, e.weight, e.payments, e.amount, e.first_at, e.last_at
-          FROM edge AS e WHERE e.frequent),
-    member AS (
-        SELECT i.organiser, array_agg(i.wallet ORDER BY i.wallet) AS members, count(*) FILTER (WHERE i.wallet <> i.organiser) AS chosen
-          FROM (SELECT p.organiser, p.payer AS wallet FROM inner_pair AS p UNION SELECT p.organiser, p.payee FROM inner_pair AS p) AS i
-         GROUP BY i.organiser),
-    ring AS (
-        SELECT p.organiser, p.payees, count(*) AS pairs, count(DISTINCT p.payer) AS payers, count(DISTINCT p.payee) AS paid,
-               sum(p.weight) AS weight, sum(p.payments) AS payments, sum(p.amount) AS amount,
-               min(p.first_at) AS first_at, max(p.last_at) AS last_at
-          FROM inner_pair AS p GROUP BY p.organiser, p.payees)
-    SELECT CASE WHEN r.pairs = 1 THEN 'pair' WHEN r.paid = 1 THEN 'fan-in' WHEN r.payers = 1 THEN 'fan-out' ELSE 'ring' END,
-           r.organiser, m.members, r.pairs, r.payments, r.amount, r.first_at, r.last_at, r.payees, s.score
-      FROM ring AS r JOIN member AS m ON m.organiser = r.organiser
-     -- Each member could have been any other of the organiser's payees.
-     CROSS JOIN LATERAL (SELECT r.weight - m.chosen * log(r.payees::double precision) AS score) AS s
-     WHERE s.score >= min_score
-     ORDER BY s.score DESC, r.organiser
+    SELECT a.*
+      FROM (SELECT array_agg(p.payer) AS payers, array_agg(p.payee) AS payees, array_agg(p.payments) AS payments
+              FROM dcep.pairs(since, until) AS p) AS g,
+           dcep.find_rings(g.payers, g.payees, g.payments, ring_score, link_score, rarity) AS a
 $$;
-COMMENT ON FUNCTION dcep.rings(timestamptz, timestamptz, double precision, numeric) IS
-'Groups of clients who pay each other and were all paid by one wallet, the organiser: more than chance would do, by a score (log10 of the odds) of min_score (2) at least. kind: fan-in (all pay one member), fan-out (one pays all), ring (any other, cycles among them), pair (two). members include the organiser where a member pays it or it pays one often; payees is how many wallets it paid altogether; payments and amount (minor units) are those among the members. rarity is that of dcep.frequent_pairs(). The time range is the last 180 days by default. Reads the journal and follows each payment one step: about 5 microseconds a transfer where a wallet pays six others';
+COMMENT ON FUNCTION dcep.alerts(timestamptz, timestamptz, double precision, double precision, double precision) IS
+'dcep.find_rings() over dcep.pairs() of a time range';
+
+CREATE FUNCTION dcep.rings(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
+                           until timestamptz DEFAULT NULL, min_score double precision DEFAULT 2, rarity double precision DEFAULT 0.02,
+                           OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[], OUT pairs integer,
+                           OUT payments numeric, OUT amount numeric, OUT first_at timestamptz, OUT last_at timestamptz,
+                           OUT payees integer, OUT score double precision) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
+    WITH ring AS MATERIALIZED (
+        SELECT a.* FROM dcep.alerts(since, until, min_score, 'infinity', rarity) AS a
+         WHERE a.kind IN ('ring', 'fan-in', 'fan-out', 'pair'))
+    SELECT r.kind, r.organiser, r.members, r.pairs, sum(p.payments), sum(p.amount), min(p.first_at), max(p.last_at), r.payees, r.score
+      FROM ring AS r, unnest(r.members) AS m (wallet) JOIN dcep.pairs(since, until) AS p ON p.payer = m.wallet
+     WHERE p.payee = ANY (r.members)
+     GROUP BY r.kind, r.organiser, r.members, r.pairs, r.payees, r.score
+     ORDER BY r.score DESC, r.organiser
+$$;
+COMMENT ON FUNCTION dcep.rings(timestamptz, timestamptz, double precision, double precision) IS
+'Groups of clients who pay each other and were all paid by one wallet, the organiser: more than chance would do, by a score (log10 of the odds) of min_score (2) at least. kind: fan-in (all pay one member), fan-out (one pays all), ring (any other, cycles among them), pair (two). members include the organiser where a member pays it or it pays one often; pairs are those that the score counts; payments and amount (minor units) are all among the members; payees is how many wallets the organiser paid. rarity is that of dcep.frequent_pairs(). The time range is the last 180 days by default. Reads the journal twice and follows each pair one step';
 
 CREATE FUNCTION dcep.suspects(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
                               until timestamptz DEFAULT NULL, ring_score double precision DEFAULT 2,
-                              link_score double precision DEFAULT 1, rarity numeric DEFAULT 0.02,
+                              link_score double precision DEFAULT 1, rarity double precision DEFAULT 0.02,
                               OUT wallet dcep.wallet_id, OUT institution smallint, OUT reason text,
                               OUT score double precision) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
-    WITH edge AS MATERIALIZED (SELECT g.* FROM dcep.pair_graph(since, until, rarity) AS g),
-    frequent AS MATERIALIZED (SELECT e.payer, e.payee, e.rarity_score FROM edge AS e WHERE e.frequent),
-    ring AS MATERIALIZED (SELECT r.* FROM dcep.rings(since, until, ring_score, rarity) AS r),
-    known AS MATERIALIZED (
-        SELECT f.payer AS wallet, 'frequent pair' AS reason, f.rarity_score AS score FROM frequent AS f
-        UNION ALL SELECT f.payee, 'frequent pair', f.rarity_score FROM frequent AS f
-        UNION ALL SELECT m.wallet, r.kind, r.score FROM ring AS r, unnest(r.members) AS m (wallet)),
-    -- A wallet of a frequent pair, and those that it makes such pairs with, are a circle whose other members are looked for.
-    circle AS MATERIALIZED (
-        SELECT f.payer AS circle, f.payee AS wallet FROM frequent AS f
-        UNION SELECT f.payee, f.payer FROM frequent AS f
-        UNION SELECT f.payer, f.payer FROM frequent AS f
-        UNION SELECT f.payee, f.payee FROM frequent AS f),
-    linked AS MATERIALIZED (
-        SELECT l.circle, l.wallet, sum(l.weight) AS weight
-          FROM (SELECT c.circle, e.payer AS wallet, e.weight FROM circle AS c JOIN edge AS e ON e.payee = c.wallet
-                UNION ALL
-                SELECT c.circle, e.payee, e.weight FROM circle AS c JOIN edge AS e ON e.payer = c.wallet) AS l
-         WHERE l.wallet NOT IN (SELECT k.wallet FROM known AS k)
-         GROUP BY l.circle, l.wallet),
-    -- By how much it matters that the same wallet paid members of the circle and the one in question: nothing by itself
-    -- where chance gives the circle such a payer, which one member alone always has.
-    wallets AS MATERIALIZED (SELECT log(count(*)::double precision) AS choice
-                               FROM (SELECT e.payer FROM edge AS e UNION SELECT e.payee FROM edge AS e) AS w),
-    sponsor AS MATERIALIZED (
-        SELECT c.circle, e.payer AS sponsor, GREATEST(0, n.choice - sum(e.weight)) AS choice
-          FROM circle AS c JOIN edge AS e ON e.payee = c.wallet, wallets AS n
-         WHERE (c.circle, e.payer) NOT IN (SELECT i.circle, i.wallet FROM circle AS i)
-         GROUP BY c.circle, e.payer, n.choice),
-    sponsored AS MATERIALIZED (
-        SELECT l.circle, l.wallet, max(e.weight - s.choice) AS weight
-          FROM sponsor AS s JOIN edge AS e ON e.payer = s.sponsor JOIN linked AS l ON l.circle = s.circle AND l.wallet = e.payee
-         GROUP BY l.circle, l.wallet),
-    found AS (
-        SELECT k.wallet, k.reason, k.score FROM known AS k
-        UNION ALL
-        SELECT l.wallet, 'linked', l.weight - n.choice + GREATEST(0, COALESCE(s.weight, 0))
-          FROM linked AS l LEFT JOIN sponsored AS s ON s.circle = l.circle AND s.wallet = l.wallet, wallets AS n
-         WHERE l.weight - n.choice + GREATEST(0, COALESCE(s.weight, 0)) >= link_score
-        UNION ALL
-        SELECT r.organiser, 'organiser', r.score FROM ring AS r WHERE 3 * cardinality(r.members) >= 1 + r.payees),
-    best AS (SELECT DISTINCT ON (f.wallet) f.wallet, f.reason, f.score FROM found AS f ORDER BY f.wallet, f.score DESC, f.reason)
-    SELECT b.wallet, dcep.institution(b.wallet)::smallint, b.reason, b.score
-      FROM best AS b WHERE dcep.sees(b.wallet) ORDER BY b.score DESC, b.wallet
+    SELECT b.wallet, dcep.institution(b.wallet)::smallint, b.kind, b.score
+      FROM (SELECT DISTINCT ON (m.wallet) m.wallet, a.kind, a.score
+              FROM dcep.alerts(since, until, ring_score, link_score, rarity) AS a, unnest(a.members) AS m (wallet)
+             ORDER BY m.wallet, a.score DESC, a.kind) AS b
+     WHERE dcep.sees(b.wallet)
+     ORDER BY b.score DESC, b.wallet
 $$;
-COMMENT ON FUNCTION dcep.suspects(timestamptz, timestamptz, double precision, double precision, numeric) IS
-'Wallets that take part in a money laundering pattern, each once with its best reason and score (log10 of the odds against chance): a ring, fan-in, fan-out or pair of dcep.rings() of ring_score (2) at least; a frequent pair of dcep.frequent_pairs(); linked, which is one that pays or is paid by a circle of frequent pairs and shares a payer with it, or is tied to several of it, of link_score (1) at least; organiser, a wallet a third of whose payees are a ring. The time range is the last 180 days by default. Reads the journal twice: about 8 microseconds a transfer where a wallet pays six others';
+COMMENT ON FUNCTION dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision) IS
+'Wallets that take part in a money laundering pattern, each once with its best reason and score (log10 of the odds against chance): ring, fan-in, fan-out or pair of dcep.rings() of ring_score (2) at least; frequent pair of dcep.frequent_pairs(); linked, which is one that pays or is paid by a circle of frequent pairs and shares a payer with it, or is tied to several of it, of link_score (1) at least; organiser, whose payees are a ring for a third. The time range is the last 180 days by default. Reads the journal and follows each pair one step: about 4 microseconds a transfer where a wallet pays six others';

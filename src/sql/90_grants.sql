@@ -75,11 +75,14 @@ GRANT EXECUTE ON FUNCTION
     dcep.dormant_reactivated(timestamptz, timestamptz, interval, bigint),
     dcep.surging(timestamptz, timestamptz, interval, numeric, bigint),
     dcep.short_lived(timestamptz, timestamptz, interval, bigint),
-    dcep.pairs(timestamptz, timestamptz), dcep.pair_graph(timestamptz, timestamptz, numeric),
+    dcep.pairs(timestamptz, timestamptz),
+    dcep.find_rings(dcep.wallet_id[], dcep.wallet_id[], bigint[], double precision, double precision, double precision),
+    dcep.alerts(timestamptz, timestamptz, double precision, double precision, double precision),
     dcep.fan_in(timestamptz, timestamptz, integer), dcep.fan_out(timestamptz, timestamptz, integer),
     dcep.pass_through(timestamptz, timestamptz, numeric, interval, bigint),
     dcep.cycles(timestamptz, timestamptz, interval, integer, integer, numeric, bigint),
-    dcep.frequent_pairs(timestamptz, timestamptz, numeric), dcep.rings(timestamptz, timestamptz, double precision, numeric),
-    dcep.suspects(timestamptz, timestamptz, double precision, double precision, numeric)
+    dcep.frequent_pairs(timestamptz, timestamptz, double precision),
+    dcep.rings(timestamptz, timestamptz, double precision, double precision),
+    dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision)
     TO dcep_central_bank, dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps() TO dcep_auditor;
