@@ -183,7 +183,7 @@ ring_kind(const Ring *ring)
 	return ring->one_payer >= 0 ? "fan-out" : "ring";
 }
 
-/* Puts out the ring of one organiser, if it is one; and the organiser, if its payees are the ring more or less. */
+/* Puts out the ring of one organiser, if it is one; and an organiser that is no member, if a third of its payees are. */
 static void
 search_ring(Search *search, int organiser)
 {
@@ -198,7 +198,7 @@ search_ring(Search *search, int organiser)
 	if (score < search->ring_score)
 		return;
 	put_alert(search, ring_kind(&ring), organiser, search->members, search->member_count, ring.pairs, score);
-	if (3 * (int64) search->member_count >= 1 + (int64) payees)
+	if (search->touched[organiser] != search->round && 3 * (int64) search->member_count >= 1 + (int64) payees)
 		put_alert(search, "organiser", organiser, &organiser, 1, ring.pairs, score);
 }
 

@@ -84,10 +84,10 @@ CREATE FUNCTION dcep.double_spends(OUT check_name text, OUT institution smallint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
     SELECT d.check_name, COALESCE(d.institution, dcep.institution(d.wallet)::smallint),
            CASE WHEN dcep.caller_sees(d.wallet) THEN d.wallet END, d.transfer, d.detail
-      FROM (SELECT * FROM dcep.audit_inputs() UNION ALL SELECT * FROM dcep.audit_coins()) AS d
+      FROM (SELECT * FROM dcep.audit_spends() UNION ALL SELECT * FROM dcep.audit_coins()) AS d
 $$;
 COMMENT ON FUNCTION dcep.double_spends() IS
-'Coins consumed twice, orphans (minted by no transfer), lost or altered coins, inputs that do not add up: those rows of dcep.audit(). No rows in a sound ledger. Reads the journal several times, no signatures: about 5 microseconds a transfer. Whose wallet it is, is shown to those who may see it';
+'Double spends and orphans: coins consumed twice, or live and consumed, coins that no transfer minted, live coins that are not what was minted. The rows of dcep.audit() of these names; none in a sound ledger. Reads the journal and all live coins, no signatures: about 5 microseconds a transfer. Whose wallet it is, is shown to those who may see it';
 
 CREATE FUNCTION dcep.chain_gaps(OUT defect text, OUT institution smallint, OUT wallet dcep.wallet_id, OUT seq bigint,
                                 OUT transfer bigint, OUT detail text) RETURNS SETOF record
