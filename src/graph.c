@@ -28,7 +28,7 @@ elements_of(ArrayType *array, int count)
 	if (ARR_NDIM(array) > 1 || ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != count || ARR_HASNULL(array))
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("payers, payees and payments do not match"),
 						errdetail("They are three arrays of one dimension and one length, without nulls.")));
-	return (const int64 *) ARR_DATA_PTR(array);
+	return (const int64 *) ((const char *) array + ARR_OVERHEAD_NONULLS(ARR_NDIM(array)));
 }
 
 /* Room for count elements, which may be more than a gigabyte. */

@@ -9,13 +9,13 @@
 -- --- what the reports have in common -----------------------------------------
 
 CREATE FUNCTION dcep.today() RETURNS date
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT (pg_catalog.now() AT TIME ZONE l.timezone)::date FROM dcep.ledger AS l
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (now() AT TIME ZONE l.timezone)::date FROM dcep.ledger AS l
 $$;
 COMMENT ON FUNCTION dcep.today() IS 'The current day in the ledger''s time zone; NULL where there is no ledger';
 
 CREATE FUNCTION dcep.day_start(day date) RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT day::timestamp AT TIME ZONE l.timezone FROM dcep.ledger AS l
 $$;
 COMMENT ON FUNCTION dcep.day_start(date) IS 'When a day begins in the ledger''s time zone; NULL for NULL and where there is no ledger';
@@ -30,11 +30,10 @@ COMMENT ON VIEW dcep.reporting_threshold IS
 
 -- What holds for a client: its threshold of each type, or what is given instead.
 CREATE FUNCTION dcep.client_threshold(cash bigint, transfer bigint, OUT type text, OUT amount bigint) RETURNS SETOF record
-    LANGUAGE sql STABLE PARALLEL SAFE
-    BEGIN ATOMIC
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.type, COALESCE(CASE r.type WHEN 'cash' THEN client_threshold.cash ELSE client_threshold.transfer END, r.amount)
-      FROM dcep.reporting_threshold AS r WHERE (r.client, r.type) IN (('anyone', 'cash'), ('person', 'transfer'));
-    END;
+      FROM dcep.reporting_threshold AS r WHERE (r.client, r.type) IN (('anyone', 'cash'), ('person', 'transfer'))
+$$;
 COMMENT ON FUNCTION dcep.client_threshold(bigint, bigint) IS
 'The thresholds that reports measure a wallet by, minor units: for cash and for transfers, of dcep.reporting_threshold (for persons, since a wallet does not say yet whether it is an organisation''s) or as given. Reads one row';
 

@@ -5,7 +5,7 @@
 -- with probability p = (wallets that the payer paid) x (wallets that paid the payee) / (pairs), and speaks for a ring with
 -- -log10(p).  A score is the logarithm of the odds against chance: 2 is a hundred to one.
 --
--- What has a body in SQL's own form (BEGIN ATOMIC) is there to become part of the queries that use it; names in it are bound here.
+-- pairs() has a body in SQL's own form (BEGIN ATOMIC), so that it becomes part of the queries that use it; names in it are bound here.
 
 CREATE FUNCTION dcep.pairs(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
                            OUT payer dcep.wallet_id, OUT payee dcep.wallet_id, OUT payments bigint, OUT amount numeric,

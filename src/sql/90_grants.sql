@@ -63,8 +63,8 @@ GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verif
     TO dcep_auditor;
 
 -- Reports.  Totals are the same for all who read them; of wallets each reader sees what row-level security shows it.
-GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_event, dcep.coin, dcep.transfer TO dcep_supervisor;
-GRANT SELECT ON dcep.conservation, dcep.quota, dcep.supply, dcep.frozen_totals, dcep.reporting_threshold, dcep.house_wallet,
+GRANT SELECT ON dcep.wallet, dcep.till, dcep.transfer TO dcep_supervisor;
+GRANT SELECT ON dcep.conservation, dcep.quota, dcep.frozen_totals, dcep.reporting_threshold, dcep.house_wallet,
     dcep.movement TO dcep_central_bank, dcep_supervisor;
 GRANT SELECT ON dcep.conservation, dcep.quota TO dcep_auditor;
 GRANT EXECUTE ON FUNCTION
