@@ -227,7 +227,8 @@ SELECT (SELECT count(*) FROM dcep.suspects('2130-01-01')) AS suspects, (SELECT c
 -- An organiser and four others, three of whom pay the fourth. It paid six in all.
 SELECT t.paid('boss', m, 200, '2130-01-11') FROM unnest('{m1,m2,m3,main,to1,to2}'::text[]) AS m;
 SELECT t.paid('m' || i, 'main', 50, timestamptz '2130-01-12' + i * interval '1 hour') FROM generate_series(1, 3) AS i;
-SELECT kind, t.name(organiser) AS organiser, t.names(members) AS members, pairs, payments, amount, first_at, last_at, payees, round(score::numeric, 6) AS score FROM dcep.rings('2130-01-01');
+SELECT kind, t.name(organiser) AS organiser, t.names(members) AS members, pairs, cardinality(transfers) AS transfers, amount, first_at, last_at, payees, round(score::numeric, 6) AS score FROM dcep.rings('2130-01-01');
+SELECT bool_and(t.name(j.payee) = 'main') AS to_main, count(*) FROM dcep.rings('2130-01-01') AS r, unnest(r.transfers) AS i (id) JOIN dcep.transfer AS j USING (id);
 SELECT count(*) AS pairs, round((3 * log(count(*) / (1 * 4.0)) - 4 * log(6))::numeric, 6) AS expected FROM dcep.pairs('2130-01-01');
 SELECT t.name(wallet), institution, reason, round(score::numeric, 6) AS score FROM dcep.suspects('2130-01-01') ORDER BY 1;
 -- The threshold, from both sides.
@@ -243,7 +244,7 @@ ROLLBACK TO payees;
 -- One of them pays the organiser: it takes part, and the ring is no fan-in any more.
 SAVEPOINT back;
 SELECT t.paid('main', 'boss', 20, '2130-01-13');
-SELECT kind, t.name(organiser), t.names(members), pairs, payments, amount FROM dcep.rings('2130-01-01') WHERE t.name(organiser) = 'boss';
+SELECT kind, t.name(organiser), t.names(members), pairs, cardinality(transfers) AS transfers, amount FROM dcep.rings('2130-01-01') WHERE t.name(organiser) = 'boss';
 ROLLBACK TO back;
 -- Two of the payers pay each other: no fan-in either.
 SAVEPOINT others;

@@ -70,26 +70,32 @@ CREATE FUNCTION dcep.pass_through(since timestamptz DEFAULT dcep.day_start(dcep.
                                   OUT receipts bigint, OUT payments bigint, OUT first_at timestamptz, OUT last_at timestamptz)
     RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
-    WITH span AS (
+    WITH needed AS (SELECT COALESCE(min_received, r.amount) AS amount FROM dcep.reporting_threshold AS r WHERE r.type = 'cash'),
+    moved AS MATERIALIZED (
+        SELECT m.wallet, m.direction, m.amount, m.created_at FROM dcep.movement AS m
+         WHERE (since IS NULL OR m.created_at >= since) AND (until IS NULL OR m.created_at < until)),
+    -- Few wallets move as much at all; windows are opened for those alone.
+    candidate AS (
+        SELECT v.wallet FROM moved AS v GROUP BY v.wallet
+        HAVING sum(v.amount) FILTER (WHERE v.direction = 'receipt') >= (SELECT n.amount FROM needed AS n)),
+    span AS (
         SELECT m.wallet, m.direction, m.created_at AS first_at,
                sum(m.amount) FILTER (WHERE m.direction = 'receipt') OVER ahead AS received,
                sum(m.amount) FILTER (WHERE m.direction = 'payment') OVER ahead AS paid,
                count(*) FILTER (WHERE m.direction = 'receipt') OVER ahead AS receipts,
                count(*) FILTER (WHERE m.direction = 'payment') OVER ahead AS payments,
                max(m.created_at) OVER ahead AS last_at
-          FROM dcep.movement AS m
-         WHERE (since IS NULL OR m.created_at >= since) AND (until IS NULL OR m.created_at < until)
+          FROM moved AS m JOIN candidate AS c ON c.wallet = m.wallet
         WINDOW ahead AS (PARTITION BY m.wallet ORDER BY m.created_at RANGE BETWEEN CURRENT ROW AND within FOLLOWING)),
     best AS (
-        SELECT DISTINCT ON (s.wallet) s.* FROM span AS s, dcep.reporting_threshold AS r
-         WHERE s.direction = 'receipt' AND r.type = 'cash' AND s.received >= COALESCE(min_received, r.amount)
-           AND s.paid >= share * s.received
+        SELECT DISTINCT ON (s.wallet) s.* FROM span AS s, needed AS n
+         WHERE s.direction = 'receipt' AND s.received >= n.amount AND s.paid >= share * s.received
          ORDER BY s.wallet, s.received DESC, s.first_at)
     SELECT b.wallet, dcep.institution(b.wallet)::smallint, b.received, b.paid, b.receipts, b.payments, b.first_at, b.last_at
       FROM best AS b ORDER BY b.received DESC, b.wallet
 $$;
 COMMENT ON FUNCTION dcep.pass_through(timestamptz, timestamptz, numeric, interval, bigint) IS
-'Wallets that paid out at least share (0.9) of what they received, within an interval (24 hours) that begins with a receipt; of several such intervals of a wallet in the time range (yesterday and today by default) the one in which it received most. Only where that is at least min_received, minor units (the threshold for cash of dcep.reporting_threshold by default). Reads the journal, once a direction, and sorts it by wallet';
+'Wallets that paid out at least share (0.9) of what they received, within an interval (24 hours) that begins with a receipt; of several such intervals of a wallet in the time range (yesterday and today by default) the one in which it received most. Only where that is at least min_received, minor units (the threshold for cash of dcep.reporting_threshold by default). Reads the journal, once a direction, and sorts what wallets moved that received so much';
 
 CREATE FUNCTION dcep.cycles(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '30 days',
                             until timestamptz DEFAULT NULL, within interval DEFAULT '30 days', min_members integer DEFAULT 3,
@@ -164,20 +170,22 @@ COMMENT ON FUNCTION dcep.alerts(timestamptz, timestamptz, double precision, doub
 CREATE FUNCTION dcep.rings(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
                            until timestamptz DEFAULT NULL, min_score double precision DEFAULT 2, rarity double precision DEFAULT 0.02,
                            OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[], OUT pairs integer,
-                           OUT payments numeric, OUT amount numeric, OUT first_at timestamptz, OUT last_at timestamptz,
+                           OUT transfers bigint[], OUT amount numeric, OUT first_at timestamptz, OUT last_at timestamptz,
                            OUT payees integer, OUT score double precision) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off AS $$
     WITH ring AS MATERIALIZED (
         SELECT a.* FROM dcep.alerts(since, until, min_score, 'infinity', rarity) AS a
          WHERE a.kind IN ('ring', 'fan-in', 'fan-out', 'pair'))
-    SELECT r.kind, r.organiser, r.members, r.pairs, sum(p.payments), sum(p.amount), min(p.first_at), max(p.last_at), r.payees, r.score
-      FROM ring AS r, unnest(r.members) AS m (wallet) JOIN dcep.pairs(since, until) AS p ON p.payer = m.wallet
-     WHERE p.payee = ANY (r.members)
+    SELECT r.kind, r.organiser, r.members, r.pairs, array_agg(t.id ORDER BY t.id), sum(t.amount), min(t.created_at), max(t.created_at),
+           r.payees, r.score
+      FROM ring AS r, unnest(r.members) AS m (wallet) JOIN dcep.transfer AS t ON t.payer = m.wallet
+     WHERE t.payee = ANY (r.members) AND t.kind = 'transfer'
+       AND (since IS NULL OR t.created_at >= since) AND (until IS NULL OR t.created_at < until)
      GROUP BY r.kind, r.organiser, r.members, r.pairs, r.payees, r.score
      ORDER BY r.score DESC, r.organiser
 $$;
 COMMENT ON FUNCTION dcep.rings(timestamptz, timestamptz, double precision, double precision) IS
-'Groups of clients who pay each other and were all paid by one wallet, the organiser: more than chance would do, by a score (log10 of the odds) of min_score (2) at least. kind: fan-in (all pay one member), fan-out (one pays all), ring (any other, cycles among them), pair (two). members include the organiser where a member pays it or it pays one often; pairs are those that the score counts; payments and amount (minor units) are all among the members; payees is how many wallets the organiser paid. rarity is that of dcep.frequent_pairs(). The time range is the last 180 days by default. Reads the journal twice and follows each pair one step';
+'Groups of clients who pay each other and were all paid by one wallet, the organiser: more than chance would do, by a score (log10 of the odds) of min_score (2) at least. kind: fan-in (all pay one member), fan-out (one pays all), ring (any other, cycles among them), pair (two). members include the organiser where a member pays it or it pays one often; pairs are those that the score counts; transfers (ids) and amount (minor units) are all among the members; there is one row an organiser at most; payees is how many wallets the organiser paid. rarity is that of dcep.frequent_pairs(). The time range is the last 180 days by default. Reads the journal twice and follows each pair one step';
 
 CREATE FUNCTION dcep.suspects(since timestamptz DEFAULT pg_catalog.now() OPERATOR(pg_catalog.-) interval '180 days',
                               until timestamptz DEFAULT NULL, ring_score double precision DEFAULT 2,
