@@ -3,7 +3,8 @@
 -- rings() and suspects() know no amounts, no labels and no clock.  They ask how much of what they see chance would bring about
 -- in a ledger in which every wallet pays and is paid by as many others as in this one, but by whomever: a pair is then expected
 -- with probability p = (wallets that the payer paid) x (wallets that paid the payee) / (pairs), and speaks for a ring with
--- -log10(p).  A score is the logarithm of the odds against chance: 2 is a hundred to one.
+-- -log10(p).  A score is the logarithm of the odds against chance, 2 a hundred to one, for the one organiser or circle that it is
+-- about.  It is not corrected for how many of these were looked at: it ranks, and does not say how likely an alert is right.
 --
 -- pairs() has a body in SQL's own form (BEGIN ATOMIC), so that it becomes part of the queries that use it; names in it are bound here.
 
@@ -153,7 +154,7 @@ CREATE FUNCTION dcep.find_rings(payers dcep.wallet_id[], payees dcep.wallet_id[]
                                 OUT payees_of_organiser integer, OUT score double precision) RETURNS SETOF record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'dcep_find_rings';
 COMMENT ON FUNCTION dcep.find_rings(dcep.wallet_id[], dcep.wallet_id[], bigint[], double precision, double precision, double precision) IS
-'All alerts of dcep.rings() and dcep.suspects() about distinct pairs, given as arrays of one length of payers, payees and how often each paid. Reads nothing else. Errors: 2202E. Follows each pair one step: about 0.1 microseconds a pair of pairs';
+'All alerts of dcep.rings() and dcep.suspects() about distinct pairs, given as arrays of one length of payers, payees and how often each paid. Reads nothing else, and holds all pairs in memory. Errors: 2202E. Follows each pair one step';
 
 CREATE FUNCTION dcep.alerts(since timestamptz, until timestamptz, ring_score double precision, link_score double precision,
                             rarity double precision, OUT kind text, OUT organiser dcep.wallet_id, OUT members dcep.wallet_id[],
@@ -201,4 +202,4 @@ CREATE FUNCTION dcep.suspects(since timestamptz DEFAULT pg_catalog.now() OPERATO
      ORDER BY b.score DESC, b.wallet
 $$;
 COMMENT ON FUNCTION dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision) IS
-'Wallets that take part in a money laundering pattern, each once with its best reason and score (log10 of the odds against chance): ring, fan-in, fan-out or pair of dcep.rings() of ring_score (2) at least; frequent pair of dcep.frequent_pairs(); linked, which is one that pays or is paid by a circle of frequent pairs and shares a payer with it, or is tied to several of it, of link_score (1) at least; organiser, whose payees are a ring for a third. The time range is the last 180 days by default. Reads the journal and follows each pair one step: about 4 microseconds a transfer where a wallet pays six others';
+'Wallets that take part in a money laundering pattern, each once with its best reason and score (log10 of the odds against chance, not corrected for how many wallets are looked at): ring, fan-in, fan-out or pair of dcep.rings() of ring_score (2) at least; frequent pair of dcep.frequent_pairs(); linked, which is one that pays or is paid by a circle of frequent pairs and shares a payer with it, or is tied to several of it, of link_score (1) at least; organiser, whose payees are a ring for a third. The time range is the last 180 days by default. Reads the journal and follows each pair one step: about 4 microseconds a transfer where a wallet pays six others';
