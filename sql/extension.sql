@@ -9,7 +9,7 @@ SELECT extversion, extrelocatable, nspname FROM pg_extension AS e JOIN pg_namesp
 
 -- Everything a user meets has a comment.
 CREATE TEMPORARY VIEW function AS
-    SELECT p.oid, p.oid::regprocedure::text AS name, p.proname, p.proacl, p.proowner, p.prosecdef, p.proconfig, p.prolang, p.provolatile
+    SELECT p.oid, p.oid::regprocedure::text AS name, p.proname, p.proacl, p.proowner, p.prosecdef, p.proconfig, p.prolang, p.provolatile, p.prosqlbody
       FROM pg_proc AS p WHERE p.pronamespace = 'dcep'::regnamespace;
 SELECT name AS function_without_comment FROM function
 WHERE obj_description(oid, 'pg_proc') IS NULL AND name !~ '^dcep\.(wallet_id|otp_token|signed_coin)_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended|sortsupport)\(' ORDER BY name COLLATE "C";
@@ -40,10 +40,10 @@ GROUP BY c.relname, a.grantee ORDER BY c.relname COLLATE "C", a.grantee::regrole
 SELECT c.relname, regexp_replace(a.grantee::regrole::text, '^dcep_', '') AS role, a.privilege_type, string_agg(t.attname, ' ' ORDER BY t.attnum) AS columns
 FROM pg_class AS c JOIN pg_attribute AS t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) AS a WHERE c.relnamespace = 'dcep'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
--- Functions with their owner's rights pin the search path, and so does every function in SQL or PL/pgSQL.
+-- Functions with their owner's rights pin the search path, and so does every function in SQL or PL/pgSQL whose names are not bound already.
 SELECT name, prosecdef, proconfig FROM function WHERE prosecdef ORDER BY name COLLATE "C";
 SELECT name AS unpinned FROM function JOIN pg_language AS l ON l.oid = prolang
-WHERE (prosecdef OR l.lanname IN ('sql', 'plpgsql')) AND NOT COALESCE(proconfig @> '{"search_path=pg_catalog, pg_temp"}', false);
+WHERE prosqlbody IS NULL AND (prosecdef OR l.lanname IN ('sql', 'plpgsql')) AND NOT COALESCE(proconfig @> '{"search_path=pg_catalog, pg_temp"}', false);
 -- An operator that a hostile schema offers is not taken.
 SET search_path = t, public;
 CREATE FUNCTION t.trap(smallint, integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken'; END $$;

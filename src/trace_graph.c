@@ -488,7 +488,7 @@ find_edges(const Build *build, DcepGraph *graph)
 
 /* Makes a picture's graph of a trace. */
 void
-dcep_graph_build(const DcepTraceCall *call, const DcepTrace *trace, DcepGraph *graph)
+dcep_trace_graph_build(const DcepTraceCall *call, const DcepTrace *trace, DcepGraph *graph)
 {
 	Build build = {.trace = trace};
 

@@ -55,7 +55,7 @@ typedef struct DcepGraph
 	DcepGraphEdge *edge;
 } DcepGraph;
 
-extern void dcep_graph_build(const DcepTraceCall *call, const DcepTrace *trace, DcepGraph *graph);
+extern void dcep_trace_graph_build(const DcepTraceCall *call, const DcepTrace *trace, DcepGraph *graph);
 
 /* An amount in the currency's units, as 1,234.50. */
 extern char *dcep_graph_amount(const DcepGraph *graph, int64 amount);

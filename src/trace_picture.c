@@ -42,7 +42,7 @@ draw(FunctionCallInfo fcinfo, void (*put)(const DcepGraph *graph, StringInfo out
 	dcep_trace_begin_transfer(&call, PG_GETARG_INT64(0));
 	dcep_trace_call_run(&call, &trace);
 	UnregisterSnapshot(call.snapshot);
-	dcep_graph_build(&call, &trace, &graph);
+	dcep_trace_graph_build(&call, &trace, &graph);
 	initStringInfo(&out);
 	put(&graph, &out);
 	return PointerGetDatum(cstring_to_text_with_len(out.data, out.len));

@@ -78,7 +78,26 @@ CREATE FUNCTION dcep.audit_coins(OUT check_name text, OUT institution smallint, 
 $$;
 COMMENT ON FUNCTION dcep.audit_coins() IS 'Every live coin has its minting transfer, with the same owner and amount';
 
--- Every coin is minted once and ends once: live, or consumed by one transfer of its owner.
+-- No coin is spent twice, or is spent and still there, or comes from nowhere.
+CREATE FUNCTION dcep.audit_spends(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH input AS MATERIALIZED (
+        SELECT t.id AS transfer, t.payer, i.coin FROM dcep.transfer AS t, unnest(t.inputs) AS i (coin))
+    SELECT 'coin consumed twice', NULL::smallint, NULL::dcep.wallet_id, max(n.transfer),
+           format('coin %s was consumed by transfers %s', n.coin, string_agg(n.transfer::text, ', ' ORDER BY n.transfer))
+      FROM input AS n WHERE n.coin IN (SELECT d.coin FROM input AS d GROUP BY d.coin HAVING count(*) > 1) GROUP BY n.coin
+    UNION ALL
+    SELECT 'coin live and consumed', NULL, c.owner, n.transfer,
+           format('coin %s is live and was consumed by transfer %s', c.id, n.transfer)
+      FROM input AS n JOIN dcep.coin AS c ON c.id = n.coin
+    UNION ALL
+    SELECT 'foreign input', NULL, n.payer, n.transfer, format('coin %s was minted by no transfer', n.coin)
+      FROM input AS n WHERE NOT EXISTS (SELECT FROM dcep.transfer AS m WHERE m.id = n.coin >> 1)
+$$;
+COMMENT ON FUNCTION dcep.audit_spends() IS 'No coin is consumed twice, or live and consumed; every coin consumed was minted';
+
+-- Inputs belong to the payer and add up, and every coin ends once: live, or consumed.
 CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                   OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -89,18 +108,8 @@ CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint,
                CASE n.coin & 1 WHEN 0 THEN m.payee ELSE m.payer END AS owner,
                CASE WHEN n.coin & 1 = 1 THEN m.change WHEN m.kind = 'redeem' THEN 0 ELSE m.amount END AS amount
           FROM input AS n LEFT JOIN dcep.transfer AS m ON m.id = n.coin >> 1)
-    SELECT 'coin consumed twice', NULL::smallint, NULL::dcep.wallet_id, max(n.transfer),
-           format('coin %s was consumed by transfers %s', n.coin, string_agg(n.transfer::text, ', ' ORDER BY n.transfer))
-      FROM input AS n GROUP BY n.coin HAVING count(*) > 1
-    UNION ALL
-    SELECT 'coin live and consumed', NULL, c.owner, n.transfer,
-           format('coin %s is live and was consumed by transfer %s', c.id, n.transfer)
-      FROM input AS n JOIN dcep.coin AS c ON c.id = n.coin
-    UNION ALL
-    SELECT 'foreign input', NULL, m.payer, m.transfer,
-           CASE WHEN m.id IS NULL THEN format('coin %s was minted by no transfer', m.coin)
-                ELSE format('coin %s did not belong to the payer', m.coin) END
-      FROM minted AS m WHERE m.id IS NULL OR m.owner <> m.payer OR m.amount <= 0
+    SELECT 'foreign input', NULL::smallint, m.payer, m.transfer, format('coin %s did not belong to the payer', m.coin)
+      FROM minted AS m WHERE m.owner <> m.payer OR m.amount <= 0
     UNION ALL
     SELECT 'unbalanced transfer', NULL, t.payer, t.id,
            format('inputs are worth %s, amount and change %s', COALESCE(s.total, 0), t.amount::numeric + t.change)
@@ -123,7 +132,7 @@ CREATE FUNCTION dcep.audit_inputs(OUT check_name text, OUT institution smallint,
      WHERE NOT EXISTS (SELECT FROM input AS n WHERE n.coin = l.coin)
        AND NOT EXISTS (SELECT FROM dcep.coin AS c WHERE c.id = l.coin)
 $$;
-COMMENT ON FUNCTION dcep.audit_inputs() IS 'No coin is consumed twice, or live and consumed, or lost; inputs belong to the payer and add up; a wallet pays itself in a consolidation alone';
+COMMENT ON FUNCTION dcep.audit_inputs() IS 'No coin is lost; inputs belong to the payer and add up; a wallet pays itself in a consolidation alone';
 
 -- Chains of payers and of reserves.
 CREATE FUNCTION dcep.audit_chains(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
@@ -316,6 +325,7 @@ CREATE FUNCTION dcep.audit(OUT check_name text, OUT institution smallint, OUT wa
       FROM (SELECT * FROM dcep.audit_conservation()
             UNION ALL SELECT * FROM dcep.audit_operators()
             UNION ALL SELECT * FROM dcep.audit_coins()
+            UNION ALL SELECT * FROM dcep.audit_spends()
             UNION ALL SELECT * FROM dcep.audit_inputs()
             UNION ALL SELECT * FROM dcep.audit_chains()
             UNION ALL SELECT * FROM dcep.audit_reserves()

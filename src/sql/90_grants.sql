@@ -87,3 +87,28 @@ GRANT EXECUTE ON FUNCTION dcep.verify_acts() TO dcep_auditor;
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verify_reserves(), dcep.audit()
     TO dcep_auditor;
+
+-- Reports.  Totals are the same for all who read them; of wallets each reader sees what row-level security shows it.
+GRANT SELECT ON dcep.wallet, dcep.till, dcep.transfer TO dcep_supervisor;
+GRANT SELECT ON dcep.conservation, dcep.quota, dcep.frozen_totals, dcep.reporting_threshold, dcep.house_wallet,
+    dcep.movement TO dcep_central_bank, dcep_supervisor;
+GRANT SELECT ON dcep.conservation, dcep.quota TO dcep_auditor;
+GRANT EXECUTE ON FUNCTION
+    dcep.today(), dcep.day_start(date), dcep.client_threshold(bigint, bigint), dcep.double_spends(), dcep.chain_gaps(),
+    dcep.net_positions(timestamptz, timestamptz), dcep.anonymous_share(timestamptz, timestamptz),
+    dcep.large_values(date, bigint, bigint),
+    dcep.structuring(timestamptz, timestamptz, bigint, bigint, numeric, integer, interval),
+    dcep.dormant_reactivated(timestamptz, timestamptz, interval, bigint),
+    dcep.surging(timestamptz, timestamptz, interval, numeric, bigint),
+    dcep.short_lived(timestamptz, timestamptz, interval, bigint),
+    dcep.pairs(timestamptz, timestamptz),
+    dcep.find_rings(dcep.wallet_id[], dcep.wallet_id[], bigint[], double precision, double precision, double precision),
+    dcep.alerts(timestamptz, timestamptz, double precision, double precision, double precision),
+    dcep.fan_in(timestamptz, timestamptz, integer), dcep.fan_out(timestamptz, timestamptz, integer),
+    dcep.pass_through(timestamptz, timestamptz, numeric, interval, bigint),
+    dcep.cycles(timestamptz, timestamptz, interval, integer, integer, numeric, bigint),
+    dcep.frequent_pairs(timestamptz, timestamptz, double precision),
+    dcep.rings(timestamptz, timestamptz, double precision, double precision),
+    dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision)
+    TO dcep_central_bank, dcep_supervisor;
+GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps() TO dcep_auditor;

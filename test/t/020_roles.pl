@@ -88,6 +88,10 @@ for my $table (sort keys %visible)
 		{
 			is(as($role, $sql), $role =~ /supervisor/ ? 1 : 0, "$role: sees only its own of $table");
 		}
+		elsif ($role eq 'regress_supervisor' && $table =~ /^(?:wallet|transfer)$/)
+		{
+			is(as($role, $sql), 0, "$role: sees nothing of $table without an agreement");
+		}
 		else
 		{
 			refused($role, '42501', $sql, "may not read $table");
@@ -124,6 +128,21 @@ for my $role (@roles)
 		else { refused($role, '42501', "SELECT * FROM dcep.$view", "may not read $view") }
 	}
 }
+
+# Reports: totals and patterns for supervisors and the central bank, what proves the whole for auditors too.
+my @proofs = ('conservation', 'quota', 'double_spends()', 'chain_gaps()');
+my @reports = ('frozen_totals', 'movement', 'net_positions()', 'anonymous_share()', 'large_values()', 'structuring()', 'dormant_reactivated()',
+	'surging()', 'short_lived()', 'pairs()', 'fan_in()', 'fan_out()', 'pass_through()', 'cycles()', 'frequent_pairs()', 'rings()', 'suspects()');
+for my $role (@roles)
+{
+	my ($out, $err) = as($role, join '', map { "SELECT 'read', count(*) FROM dcep.$_;\n" } @proofs, @reports);
+	my $read = () = $out =~ /^read\|\d+$/mg;
+	my $refused = () = $err =~ /^ERROR:  42501:/mg;
+	my $may = $role =~ /central|supervisor/ ? @proofs + @reports : $role =~ /auditor/ ? @proofs : 0;
+	is("$read read, $refused refused", sprintf('%d read, %d refused', $may, @proofs + @reports - $may), "$role: reports");
+}
+unlike(as('regress_supervisor', "SELECT m::text FROM dcep.movement AS m; SELECT p::text FROM dcep.pairs() AS p; SELECT d::text FROM dcep.double_spends() AS d"),
+	qr/\d{16}/, 'without an agreement a supervisor is shown no wallet');
 unlike(as('regress_auditor', 'SELECT p::text FROM dcep.proof AS p'), qr/\b0{0,3}[1-4]\d{11,14}\b/, 'proofs show no wallet');
 
 # --- writing -----------------------------------------------------------------------------
