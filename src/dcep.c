@@ -10,12 +10,14 @@
 #include "keyfile.h"
 #include "known.h"
 #include "statement.h"
+#include "upkeep.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
 
-/* Defines the settings and hooks. */
+/* Defines the settings and hooks; registers the launcher where the server is starting. */
 void
 _PG_init(void)
 {
@@ -30,6 +32,11 @@ _PG_init(void)
 		&dcep_key_directory, "dcep_keys", process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	dcep_known_init();
+	if (process_shared_preload_libraries_in_progress)
+	{
+		dcep_upkeep_init();
+		dcep_launcher_register();
+	}
 	MarkGUCPrefixReserved("dcep");
 	dcep_statement_init();
 }
