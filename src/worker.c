@@ -39,7 +39,7 @@
 #include "upkeep.h"
 
 #define NAP 1000		   /* ms between two looks whether we are in the way */
-#define PIECES_A_ROUND 200 /* of a task; the rest is found again in the next one */
+#define PIECES_A_ROUND 200 /* of a task; with what is left the next round begins */
 #define PATIENCE "1s"	   /* with locks */
 #define HOUR INT64CONST(3600)
 #define TROUBLES_MAX 10000 /* that are remembered: 320 kB */
@@ -52,7 +52,7 @@ typedef struct Round
 	int64 *piece;	   /* in the worker's context, or NULL */
 	uint64 count;
 	uint64 next;
-	int done; /* pieces of this round */
+	int done; /* pieces that were tried in this round */
 } Round;
 
 /* Something that failed. */
@@ -271,9 +271,9 @@ step(int task, const char *sql, int64 piece, int64 **rows, uint64 *count)
 
 /* --- rounds --------------------------------------------------------------------- */
 
-/* Ends a task's round. */
+/* Forgets what a task has found. */
 static void
-end_round(Round *round)
+clear_pieces(Round *round)
 {
 	if (round->piece)
 		pfree(round->piece);
@@ -281,7 +281,7 @@ end_round(Round *round)
 	round->count = round->next = 0;
 }
 
-/* Begins a round: looks for what there is to do. */
+/* Begins a round: goes on with what the last one left, or looks for what there is to do. */
 static void
 begin_round(int task)
 {
@@ -289,10 +289,11 @@ begin_round(int task)
 	int64 *rows;
 	uint64 count;
 
-	Assert(round->piece == NULL);
 	round->begun = GetCurrentTimestamp();
 	round->done = 0;
 	dcep_upkeep_note_round(task);
+	if (round->piece)
+		return;
 	if (step(task, dcep_tasks[task].find, THE_SEARCH, &rows, &count) != STEP_DONE || count == 0)
 		return;
 	round->piece = MemoryContextAlloc(TopMemoryContext, count * sizeof(int64));
@@ -322,8 +323,15 @@ go_on(int task)
 	}
 	if (!again)
 		round->next++;
-	if (round->next == round->count || round->done == PIECES_A_ROUND)
-		end_round(round);
+	if (round->next == round->count)
+		clear_pieces(round);
+}
+
+/* Is a round under way? */
+static bool
+is_busy(const Round *round)
+{
+	return round->piece && round->done < PIECES_A_ROUND;
 }
 
 /* When is a task's next step due? PG_INT64_MAX for never. */
@@ -335,10 +343,10 @@ due(int task)
 
 	if (dcep_tasks[task].interval == 0)
 	{
-		end_round(round);
+		clear_pieces(round);
 		return PG_INT64_MAX;
 	}
-	if (round->piece)
+	if (is_busy(round))
 		return 0;
 	next = round->begun ? TimestampTzPlusMilliseconds(round->begun, dcep_tasks[task].interval * INT64CONST(1000)) : 0;
 	return Max(next, left_alone_until(task, THE_SEARCH));
@@ -357,7 +365,7 @@ take_turn(TimestampTz now)
 		if (due(task) > now)
 			continue;
 		last = task;
-		if (rounds[task].piece)
+		if (is_busy(&rounds[task]))
 			go_on(task);
 		else
 			begin_round(task);

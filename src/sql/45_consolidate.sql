@@ -23,16 +23,22 @@ COMMENT ON FUNCTION dcep.crowded_wallets(integer, integer) IS
 -- A coin that is met by chance belongs most likely to a wallet that has many.  So
 -- a few pages of the table, chosen anew each time, lead to those that matter, and
 -- looking for them costs the same in a ledger of any size.
-CREATE FUNCTION dcep.crowded_sample(min_coins integer DEFAULT 100, pages integer DEFAULT 64) RETURNS TABLE (wallet dcep.wallet_id)
+CREATE FUNCTION dcep.crowded_sample(min_coins integer DEFAULT 100, pages integer DEFAULT 32) RETURNS TABLE (wallet dcep.wallet_id)
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT s.owner
-      FROM (SELECT DISTINCT c.owner FROM dcep.coin AS c TABLESAMPLE SYSTEM (
-                LEAST(100, 100.0 * GREATEST(pages, 1) * current_setting('block_size')::integer
-                           / GREATEST(pg_relation_size('dcep.coin'), 1)))) AS s
-      JOIN dcep.wallet AS w ON w.id = s.owner
+    WITH met AS MATERIALIZED (
+        SELECT DISTINCT c.owner FROM dcep.coin AS c TABLESAMPLE SYSTEM (
+            LEAST(100, 100.0 * GREATEST(pages, 1) * current_setting('block_size')::integer
+                       / GREATEST(pg_relation_size('dcep.coin'), 1)))),
+    crowded AS MATERIALIZED (
+        SELECT m.owner FROM met AS m
+         WHERE EXISTS (SELECT FROM dcep.coin AS c WHERE c.owner = m.owner ORDER BY c.amount OFFSET GREATEST(min_coins, 1) - 1))
+    -- They are few, which the planner does not know: OFFSET 0 makes it look each of them up.
+    SELECT c.owner
+      FROM crowded AS c,
+           LATERAL (SELECT w.institution FROM dcep.wallet AS w
+                     WHERE w.id = c.owner AND w.status = 'open' AND w.flags & 1 = 0 OFFSET 0) AS w
       JOIN dcep.institution AS i ON i.code = w.institution
-     WHERE w.status = 'open' AND w.flags & 1 = 0 AND i.status = 'active'
-       AND EXISTS (SELECT FROM dcep.coin AS c WHERE c.owner = s.owner ORDER BY c.amount OFFSET GREATEST(min_coins, 1) - 1)
+     WHERE i.status = 'active'
 $$;
 COMMENT ON FUNCTION dcep.crowded_sample(integer, integer) IS
 'Wallets with at least min_coins live coins that may be consolidated, of those that the caller may see and whose coins lie on about so many random pages of dcep.coin; on any, where it has no more. Reads these pages and at most min_coins coins of each wallet on them';
