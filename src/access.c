@@ -51,8 +51,8 @@ forget_role(Datum arg pg_attribute_unused(), int cache pg_attribute_unused(), ui
 }
 
 /* Owner of the journal, which is the owner of the extension. */
-static Oid
-ledger_owner(void)
+Oid
+dcep_access_owner(void)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(dcep_relation_oid(DCEP_TRANSFER)));
 	Oid owner;
@@ -111,7 +111,7 @@ know_role(Oid role)
 	bms_free(known.institutions);
 	known.institutions = bms_copy(set);
 	MemoryContextSwitchTo(caller);
-	known.owns = superuser_arg(role) || has_privs_of_role(role, ledger_owner());
+	known.owns = superuser_arg(role) || has_privs_of_role(role, dcep_access_owner());
 	known.audits = known.owns || is_member_of(role, "dcep_auditor") || is_member_of(role, "dcep_central_bank");
 	known.generation = config->generation;
 	known.role = role;

@@ -16,6 +16,8 @@
 extern bool dcep_access_acts_for(int institution);
 /* May the current role see what belongs to this institution? */
 extern bool dcep_access_sees(int institution);
+/* Who owns the extension. */
+extern Oid dcep_access_owner(void);
 /* Is the current role a superuser or the owner of the extension's tables? */
 extern bool dcep_access_owns(void);
 /* Does it see the payments of all institutions: the owner, and the central bank within a case? */

@@ -72,15 +72,16 @@ consolidate_once(int64 wallet, DcepConsolidation consolidation)
 	return consumed;
 }
 
-/* dcep.consolidate(wallet, max_coins) → number of coins consumed */
+/* dcep.consolidate(wallet, max_coins, skip_locked) → number of coins consumed */
 Datum
 dcep_consolidate(PG_FUNCTION_ARGS)
 {
 	DcepConsolidation consolidation = ordinary;
 	int consumed;
 
-	dcep_require_arguments(fcinfo, 0, 2, "wallet and max_coins");
+	dcep_require_arguments(fcinfo, 0, 3, "wallet, max_coins and skip_locked");
 	consolidation.max_coins = Min(dcep_require_at_least("max_coins", PG_GETARG_INT32(1), 2), DCEP_INPUTS_MAX);
+	consolidation.skip_locked = PG_GETARG_BOOL(2);
 	SPI_connect();
 	consumed = consolidate_once(PG_GETARG_INT64(0), consolidation);
 	SPI_finish();
@@ -113,7 +114,7 @@ find_crowded(int min_coins, int max_wallets, uint64 *count)
 static int64
 consolidate_wallet(int64 wallet, bool atomic)
 {
-	const DcepConsolidation in_passing = {.max_coins = DCEP_INPUTS_MAX, .lenient = true};
+	const DcepConsolidation in_passing = {.max_coins = DCEP_INPUTS_MAX, .skip_locked = true, .lenient = true};
 	int64 total = 0;
 	int consumed;
 

@@ -11,12 +11,14 @@
 #include "keyfile.h"
 #include "known.h"
 #include "statement.h"
+#include "upkeep.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
 
-/* Defines the settings and hooks. */
+/* Defines the settings and hooks; registers the launcher where the server is starting. */
 void
 _PG_init(void)
 {
@@ -32,6 +34,11 @@ _PG_init(void)
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	dcep_case_init();
 	dcep_known_init();
+	if (process_shared_preload_libraries_in_progress)
+	{
+		dcep_upkeep_init();
+		dcep_launcher_register();
+	}
 	MarkGUCPrefixReserved("dcep");
 	dcep_statement_init();
 }

@@ -434,7 +434,7 @@ execute(Payment *payment)
 {
 	Earlier earlier = EARLIER_NONE;
 
-	if (payment->consolidates && payment->statement->consolidation.lenient && !lock_in_passing(payment))
+	if (payment->consolidates && payment->statement->consolidation.skip_locked && !lock_in_passing(payment))
 		return DCEP_NOTHING;
 	if (payment->tills)
 		earlier = find_earlier(payment);

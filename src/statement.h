@@ -32,8 +32,9 @@ struct DcepSubmission;
 /* How the consolidations of a statement are done. */
 typedef struct DcepConsolidation
 {
-	int max_coins; /* that one consumes */
-	bool lenient;  /* passes over wallets that are locked or refused, instead of waiting and raising */
+	int max_coins;	  /* that one consumes */
+	bool skip_locked; /* passes over wallets that are locked, instead of waiting */
+	bool lenient;	  /* passes over wallets that are refused, instead of raising */
 } DcepConsolidation;
 
 typedef struct DcepStatement

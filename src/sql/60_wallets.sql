@@ -242,7 +242,8 @@ BEGIN
             MESSAGE = format('permission denied to stock the tills of institution %s', lpad(code::text, 4, '0')),
             HINT = 'A role pays from wallets of the institution that it is bound to.';
     END IF;
-    WITH till AS (SELECT t.wallet, dcep.balance(t.wallet) AS held FROM dcep.till AS t WHERE t.institution = code),
+    WITH till AS (SELECT t.wallet, dcep.balance(t.wallet) AS held FROM dcep.till AS t
+              JOIN dcep.wallet AS w ON w.id = t.wallet AND w.flags = 0 WHERE t.institution = code),
     vault AS (SELECT dcep.balance(owner_vault) AS held),
     share AS (
         SELECT v.held AS vault_held, div(v.held + sum(t.held), pg_catalog.count(*) + 1)::bigint AS amount
@@ -261,4 +262,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.stock_tills(integer) IS
-'Moves money from an operator''s vault to its tills by transfers, so that all hold about the same, and returns how much; a till that lacks less than a tenth is left as it is. By the operator. Errors: 22004, 22023, 42501, and those of a payment from the vault';
+'Moves money from an operator''s vault to its tills by transfers, so that all hold about the same, and returns how much; a till that lacks less than a tenth is left as it is, and one that is frozen. By the operator. Errors: 22004, 22023, 42501, and those of a payment from the vault';

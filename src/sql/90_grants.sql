@@ -35,7 +35,8 @@ GRANT EXECUTE ON FUNCTION
     dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
     dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
-    dcep.consolidate(dcep.wallet_id, integer), dcep.crowded_wallets(integer, integer),
+    dcep.consolidate(dcep.wallet_id, integer, boolean), dcep.crowded_wallets(integer, integer),
+    dcep.crowded_sample(integer, integer),
     dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
@@ -52,11 +53,11 @@ GRANT EXECUTE ON FUNCTION
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
-    dcep.verify_reserves(), dcep.audit()
+    dcep.verify_reserves(), dcep.audit(), dcep.upkeep_notes()
     TO dcep_central_bank;
 GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year) ON dcep.wallet_class
     TO dcep_central_bank;
-GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen TO dcep_central_bank;
+GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen, dcep.upkeep TO dcep_central_bank;
 
 -- Supervisors: orders within their agreements, and what they see within a case.
 GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer TO dcep_supervisor;
