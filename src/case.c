@@ -1,7 +1,7 @@
 /*
  * case.c: the case that a session has open.
  *
- * The setting dcep.case holds "xid/case number", the xid being that of the
+ * The setting dcep.session_case holds "xid/case number", the xid being that of the
  * transaction in which the case was opened. A setting follows transactions
  * (a rollback closes the case again), reaches parallel workers, and is reset by
  * DISCARD ALL, so that a pooled connection does not pass a case on.
@@ -32,7 +32,7 @@ void
 dcep_case_init(void)
 {
 	DefineCustomStringVariable(
-		"dcep.case", "Case that this session has open.",
+		"dcep.session_case", "Case that this session has open.",
 		"Set by dcep.open_case() and dcep.close_case(): the transaction that opened it, a slash, "
 		"and the case number. Empty where none is open.",
 		&case_setting, "", PGC_SUSET, GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE, check_case, NULL, NULL);
@@ -53,7 +53,7 @@ dcep_set_case(PG_FUNCTION_ARGS)
 	const char *value =
 		PG_ARGISNULL(0) ? "" : psprintf("%u/%s", GetCurrentTransactionId(), text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
-	SetConfigOption("dcep.case", value, PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("dcep.session_case", value, PGC_SUSET, PGC_S_SESSION);
 	PG_RETURN_VOID();
 }
 

@@ -73,6 +73,8 @@ GRANT EXECUTE ON FUNCTION dcep.open_case(text, text, integer), dcep.close_case(i
 GRANT EXECUTE ON FUNCTION dcep.sees_order(bigint) TO dcep_supervisor, dcep_operator, dcep_central_bank;
 GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift, dcep.recovery, dcep.order_status
     TO dcep_supervisor, dcep_operator, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.report_fraud(bigint, text, text, integer) TO dcep_supervisor;
+GRANT EXECUTE ON FUNCTION dcep.recover(bigint, dcep.wallet_id, integer) TO dcep_supervisor, dcep_central_bank;
 -- Tracing: for the central bank, and for supervisors as far as they see.
 GRANT EXECUTE ON FUNCTION
     dcep.trace_forward(bigint, text, integer, integer), dcep.trace_forward_coin(bigint, text, integer, integer),
