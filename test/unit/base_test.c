@@ -9,6 +9,9 @@
  */
 #include "vectors.h"
 
+#include "act.h"
+#include "entry.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -867,6 +870,62 @@ test_documentation(const char *path)
 	ok(vectors != NULL && strstr(page, vectors) != NULL, "they are those of %s", path);
 }
 
+/* What a pair of keys signs of a hash, another tag does not verify. */
+static void
+test_tagged(int suite, const uint8_t hash[DCEP_HASH_LEN])
+{
+	DcepKeyPair *key = dcep_key_generate(suite);
+	uint8_t signature[DCEP_SIGNATURE_LEN];
+
+	ok(key && dcep_act_sign(key, hash, signature) && dcep_act_verify(key, hash, signature) == DCEP_SIGNATURE_VALID,
+	   "the signature of an act holds, suite %d", suite);
+	ok(dcep_entry_verify(key, hash, signature) == DCEP_SIGNATURE_INVALID, "and is none of a reserve entry");
+	ok(dcep_root_verify(key, hash, signature) == DCEP_SIGNATURE_INVALID, "nor of a transfer");
+	dcep_key_free(key);
+}
+
+/* The hashes of docs/format.md for an entry and an act, which were made by hand with other programs. */
+static void
+test_chained_records(void)
+{
+	DcepEntry entry = {.institution = 2,
+					   .seq = 2,
+					   .amount = -1500000,
+					   .balance = 500000,
+					   .transfer = 1000,
+					   .created_at = 1767225600123456,
+					   .reference = {"issue 1", 7}};
+	DcepAct act = {.institution = 9001,
+				   .seq = 2,
+				   .id = 17,
+				   .entered_at = 1767225600123456,
+				   .kind = {"lift", 4},
+				   .role = {"supervisor", 10},
+				   .body = {"{\"order\": 12}", 13}};
+	uint8_t hash[DCEP_HASH_LEN];
+
+	memset(entry.prev_hash, 0xab, DCEP_HASH_LEN);
+	memset(act.prev_hash, 0xab, DCEP_HASH_LEN);
+	ok(dcep_entry_hash(DCEP_SUITE_P256, &entry, hash) &&
+		   is_hex(hash, DCEP_HASH_LEN, "8d3db4280d1138e3970f9accbd5f69735291a90ab2a3090fe808d5b1e54be6f1"),
+	   "hash of a reserve entry, SHA-256");
+	ok(dcep_entry_hash(DCEP_SUITE_SM2, &entry, hash) &&
+		   is_hex(hash, DCEP_HASH_LEN, "0a812e9d793e276735325edfd3c51e81f72c9ce04990fe6f1b963ca5f2b15a94"),
+	   "hash of a reserve entry, SM3");
+	ok(dcep_act_hash(DCEP_SUITE_SM2, &act, hash) &&
+		   is_hex(hash, DCEP_HASH_LEN, "35660cfbf62d5f63c5d0fa2abe405a9a2d9e3f6f7cb11116c5ca62625eb46c75"),
+	   "hash of an act, SM3");
+	ok(dcep_act_hash(DCEP_SUITE_P256, &act, hash) &&
+		   is_hex(hash, DCEP_HASH_LEN, "0691322f4aa218c28769e5c544a998d179c538d325ea472c9be2b83d6bcd6e95"),
+	   "hash of an act, SHA-256");
+	act.case_no = (DcepText){"", 0};
+	ok(dcep_act_hash(DCEP_SUITE_P256, &act, hash) &&
+		   !is_hex(hash, DCEP_HASH_LEN, "0691322f4aa218c28769e5c544a998d179c538d325ea472c9be2b83d6bcd6e95"),
+	   "an empty case number is not an absent one");
+	for (int suite = DCEP_SUITE_ED25519; suite <= DCEP_SUITE_P256; suite++)
+		test_tagged(suite, hash);
+}
+
 /* Everything, in order from the bytes up. */
 static void
 run_tests(const char *format_page)
@@ -894,6 +953,7 @@ run_tests(const char *format_page)
 	for (int suite = DCEP_SUITE_ED25519; suite <= DCEP_SUITE_P256; suite++)
 		test_transfer(suite);
 	test_openings();
+	test_chained_records();
 	test_documentation(format_page);
 }
 
