@@ -24,7 +24,7 @@ DECLARE
     o dcep.control_order;
     earlier bigint;
     found_wallets dcep.wallet_id[];
-    reached dcep.wallet_id[] := '{}';
+    reached dcep.wallet_id[] := ARRAY[]::dcep.wallet_id[];
     outside text;
 BEGIN
     IF transfer IS NULL OR method IS NULL THEN
@@ -96,7 +96,7 @@ DECLARE
     o dcep.control_order;
     held record;
     paid bigint;
-    transfers bigint[] := '{}';
+    transfers bigint[] := ARRAY[]::bigint[];
 BEGIN
     SELECT * INTO STRICT o FROM dcep.control_order AS c WHERE c.id = give_back.order_id;
     FOR held IN
@@ -156,7 +156,7 @@ DECLARE
     authority integer;
     o dcep.control_order;
     act_id bigint;
-    transfers bigint[] := '{}';
+    transfers bigint[] := ARRAY[]::bigint[];
     recovered bigint;
 BEGIN
     IF order_id IS NULL OR payee IS NULL THEN

@@ -842,10 +842,10 @@ test_openings(void)
 	ok(dcep_context_length(&context) == 129 + 4 + 4 + 4, "the length of a context");
 	ok(strcmp(dcep_kind_name(DCEP_KIND_ISSUE), "issue") == 0 &&
 		   strcmp(dcep_kind_name(DCEP_KIND_REDEEM), "redeem") == 0 &&
+		   strcmp(dcep_kind_name(DCEP_KIND_RECOVER), "recover") == 0 &&
 		   strcmp(dcep_kind_name(DCEP_KIND_CONSOLIDATE), "consolidate") == 0,
 	   "kinds have names");
-	ok(dcep_kind_name(-1) == NULL && dcep_kind_name(0) == NULL && dcep_kind_name(6) == NULL &&
-		   dcep_kind_name(DCEP_KIND_MAX + 1) == NULL,
+	ok(dcep_kind_name(-1) == NULL && dcep_kind_name(0) == NULL && dcep_kind_name(DCEP_KIND_MAX + 1) == NULL,
 	   "other numbers have none");
 }
 
