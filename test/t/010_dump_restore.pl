@@ -22,6 +22,26 @@ my $dir = PostgreSQL::Test::Utils::tempdir;
 
 $node->safe_psql('postgres', 'CREATE DATABASE source');
 DcepLedger::create($node, 'source');
+# Orders too: agreed on, imposed on a wallet and on a class, and one of them lifted.
+$node->safe_psql('source', q{
+	SELECT dcep.enroll_institution(9009, 'Supervisor', 'supervisor');
+	SELECT dcep.generate_key(9009, 'ed25519');
+	CREATE ROLE dump_supervisor;
+	CREATE ROLE dump_operator;
+	SELECT dcep.grant_institution('dump_supervisor', 9009);
+	SELECT dcep.grant_institution('dump_operator', (SELECT min(code) FROM dcep.institution WHERE kind = 'operator'));
+	SELECT set_config('dump.operator', (SELECT min(code) FROM dcep.institution WHERE kind = 'operator')::text, false);
+	SELECT set_config('dump.wallet', (SELECT id::text FROM dcep.wallet WHERE institution = current_setting('dump.operator')::int AND class > 0 ORDER BY id LIMIT 1), false);
+	SET ROLE dump_supervisor;
+	SELECT dcep.agree(9009, current_setting('dump.operator')::int, dcep.order_kinds());
+	SET ROLE dump_operator;
+	SELECT dcep.agree(9009, current_setting('dump.operator')::int, dcep.order_kinds());
+	SET ROLE dump_supervisor;
+	SELECT dcep.impose('cap_day', jsonb_build_object('wallet', current_setting('dump.wallet')), 'C', 10);
+	SELECT dcep.impose('time_window', jsonb_build_object('operator', current_setting('dump.operator')::int, 'class', 4), 'C',
+		daily_from => '08:00', daily_until => '18:00');
+	SELECT dcep.lift(dcep.impose('freeze', jsonb_build_object('wallet', current_setting('dump.wallet')), 'C'), 'over');
+	RESET ROLE});
 is($node->safe_psql('source', 'SELECT * FROM dcep.audit()'), '', 'the ledger to be dumped is sound');
 
 my $tables = DcepLedger::contents($node, 'source');

@@ -88,7 +88,7 @@ for my $table (sort keys %visible)
 		{
 			is(as($role, $sql), $role =~ /supervisor/ ? 1 : 0, "$role: sees only its own of $table");
 		}
-		elsif ($role eq 'regress_supervisor' && $table =~ /^(?:wallet|transfer)$/)
+		elsif ($role eq 'regress_supervisor' && $table =~ /^(?:wallet|wallet_chain|wallet_event|coin|transfer)$/)
 		{
 			is(as($role, $sql), 0, "$role: sees nothing of $table without an agreement");
 		}
