@@ -11,7 +11,7 @@ SELECT :'conserved'::boolean AND :spends_count + :gaps_count = 0 AS sound \gset
 
 SELECT COALESCE(json_agg(f), '[]') AS flows, COALESCE(sum(f.paid), 0) AS flows_sum, COALESCE(sum(f.payments), 0) AS flows_payments
   FROM dcep.net_positions(:'since', :'until') AS f \gset
--- A movement between two wallets that the reader sees has two sides, and counts as one.
+-- dcep.movement would have a payment between two wallets that the reader sees twice.
 SELECT COALESCE(json_agg(h ORDER BY h.hour), '[]') AS hours, COALESCE(sum(h.amount), 0) AS moved, COALESCE(sum(h.payments), 0) AS payments
   FROM (SELECT EXTRACT(hour FROM t.created_at)::integer AS hour, count(*) AS payments, sum(t.amount) AS amount
           FROM dcep.transfer AS t
@@ -30,7 +30,8 @@ SELECT COALESCE(json_agg(h ORDER BY h.hour), '[]') AS hours, COALESCE(sum(h.amou
         WHERE a.entered_at >= :'since' AND a.entered_at < :'until' ORDER BY a.entered_at DESC, a.id DESC) :listed \gset acts_
 SELECT COALESCE(sum(z.wallets), 0) AS frozen_wallets, COALESCE(sum(z.held), 0) AS frozen_held FROM dcep.frozen_totals AS z \gset
 
--- Of the highest suspects, or else of the largest values, the greatest payment that each of three got in the range of the alerts.
+-- Of the highest suspects, or else of the largest values, the greatest payment that each of three got in the range of the alerts,
+-- first those that it has paid on: the payee's coin of a transfer has twice its number.
 SELECT COALESCE(json_agg(p ORDER BY p.rank), '[]') AS traces
   FROM (SELECT min(s.rank) AS rank, m.transfer, m.wallet::text AS wallet, m.amount, m.created_at
           FROM (SELECT l.n AS rank, l.wallet FROM json_to_recordset(:'suspects_list') AS l (n bigint, wallet dcep.wallet_id)
@@ -40,6 +41,7 @@ SELECT COALESCE(json_agg(p ORDER BY p.rank), '[]') AS traces
                SELECT t.id AS transfer, t.payee AS wallet, t.amount, t.created_at FROM dcep.transfer AS t
                 WHERE t.payee = s.wallet AND t.kind = 'transfer'
                   AND t.created_at >= :'until'::timestamptz - interval '180 days' AND t.created_at < :'until'
-                ORDER BY t.amount DESC, t.id LIMIT 1) AS m
+                ORDER BY EXISTS (SELECT FROM dcep.coin AS c WHERE c.owner = t.payee AND c.id = 2 * t.id), t.amount DESC, t.id
+                LIMIT 1) AS m
          GROUP BY m.transfer, m.wallet, m.amount, m.created_at
          ORDER BY 1 LIMIT 3) AS p \gset

@@ -41,11 +41,11 @@ SELECT json_agg(s ORDER BY s.n) AS legend
         'dcep.large_values()'),
     (6, 'alerts', 'Alerts', 'Who looks like laundering, most conspicuous first. A score is the logarithm of the odds against chance; it ranks and proves nothing.',
         'dcep.suspects(), dcep.rings(), dcep.structuring(), dcep.fan_in(), dcep.fan_out(), dcep.pass_through()'),
-    (7, 'traces', 'Where the money went', 'For up to three wallets of the alerts, else of the large values: the greatest payment that each got, followed first in, first out, through 40 coins at most.',
+    (7, 'traces', 'Where the money went', 'For up to three wallets of the alerts, else of the large values: the greatest payment that each got (first of all those it has paid on), followed first in, first out, through 40 coins at most.',
         'dcep.trace_svg()'),
     (8, 'orders', 'Orders in force', 'What supervisors have imposed and not lifted, newest first. As of now.', 'dcep.order_status'),
-    (9, 'frozen', 'Frozen', 'Wallets that may not pay, not be paid, or neither, and what they hold. As of now.', 'dcep.frozen_totals'),
-    (10, 'acts', 'Official acts of the day', 'Agreements, orders, cases: each signed and chained, newest first. The case of this page is among those of today; its closing is not yet.',
+    (9, 'frozen', 'Frozen', 'Wallets that the central bank has frozen so that they may not pay, not be paid, or neither, and what they hold; orders are above. As of now.', 'dcep.frozen_totals'),
+    (10, 'acts', 'Official acts of the day', 'Agreements, orders, cases: each signed and chained, newest first, with what was signed: amounts in minor units. The case of this page is among those of today; its closing is not yet.',
         'dcep.act')) AS s (n, id, title, what, made_by) \gset
 
 -- Begins the section that :section names; the words are ours, and need no escaping.
