@@ -39,7 +39,7 @@ SELECT COALESCE(json_agg(p ORDER BY p.rank), '[]') AS traces
                 SELECT 1000 + l.n, l.wallet FROM json_to_recordset(:'large_list') AS l (n bigint, wallet dcep.wallet_id)) AS s
          CROSS JOIN LATERAL (
                SELECT t.id AS transfer, t.payee AS wallet, t.amount, t.created_at FROM dcep.transfer AS t
-                WHERE t.payee = s.wallet AND t.kind = 'transfer'
+                WHERE t.payee = s.wallet AND t.kind IN ('transfer', 'exchange_in')
                   AND t.created_at >= :'until'::timestamptz - interval '180 days' AND t.created_at < :'until'
                 ORDER BY EXISTS (SELECT FROM dcep.coin AS c WHERE c.owner = t.payee AND c.id = 2 * t.id), t.amount DESC, t.id
                 LIMIT 1) AS m

@@ -19,8 +19,8 @@ SELECT $$
                                           xmlelement(name svg, xmlattributes('bar' AS class, '0 0 100 8' AS "viewBox", 'none' AS "preserveAspectRatio"),
                                               xmlelement(name rect, xmlattributes('track' AS class, 100 AS width, 8 AS height)),
                                               xmlelement(name rect, xmlattributes('fill' AS class, round(100 * c.value::numeric, 2) AS width, 8 AS height))) END,
-                                      CASE WHEN c.key LIKE '%\%' THEN to_char(100 * c.value::numeric, 'FM990.00') || ' %'
-                                           ELSE COALESCE(NULLIF(c.value, ''), '–') END) ORDER BY c.ordinality)
+                                      COALESCE(CASE WHEN c.key LIKE '%\%' THEN to_char(100 * c.value::numeric, 'FM990.00') || ' %'
+                                                    ELSE NULLIF(c.value, '') END, '–')) ORDER BY c.ordinality)
                              FROM json_each_text(r.line) WITH ORDINALITY AS c) AS cells
                       FROM (SELECT row_number() OVER () AS n, to_json(q) AS line FROM ($$ AS "table",
        $$) AS q) AS r) AS l

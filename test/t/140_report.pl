@@ -29,9 +29,10 @@ my $page = "$folder/report.html";
 # Runs report/run with settings, in the environment of the node; returns its status, what it says, and its errors.
 sub report
 {
-	my %setting = @_;
-	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, %setting);
-	delete $ENV{$_} for grep { !defined $setting{$_} } 'OUT', 'DATABASE', 'DAY', 'AS', 'CASE', 'TOP', 'MAKEFLAGS';
+	my %setting = (PGHOST => $node->host, PGPORT => $node->port, @_);
+	local %ENV = %ENV;
+	delete @ENV{'OUT', 'DATABASE', 'DAY', 'AS', 'CASE', 'TOP'};
+	$ENV{$_} = $setting{$_} for grep { defined $setting{$_} } keys %setting;
 	my ($out, $err) = ('', '');
 	my $ok = IPC::Run::run(['report/run'], '>', \$out, '2>', \$err);
 	return ($ok, $out, $err);
@@ -54,7 +55,7 @@ sub stands_alone
 	my ($name, $html) = @_;
 	command_ok(['xmllint', '--noout', '--nonet', $page], "$name: well-formed");
 	(my $rest = $html) =~ s{xmlns="http://www\.w3\.org/2000/svg"}{}g;
-	unlike($rest, qr{https?:|//|\bsrc=|\bhref=|url\(|\@import|<script|<link|\son[a-z]+=}i, "$name: no reference, no script");
+	ok($rest !~ m{https?:|//|\bsrc=|\bhref=|url\(|\@import|<script|<link|<[^>]*\son[a-z]+=}i, "$name: no reference, no script");
 	is(() = $html =~ /<section /g, 11, "$name: all sections");
 	return;
 }
@@ -95,7 +96,7 @@ $node->safe_psql($db, <<'SQL', extra_params => [ '-U', 'regress_supervisor' ]);
 SELECT dcep.impose('freeze', jsonb_build_object('wallet', w(9)), '<i onclick="x">C-1</i>');
 SELECT dcep.impose('count_day', '{"operator": 2, "class": 1}', 'C-2', 7);
 SQL
-my %wallet = map { $_ => $node->safe_psql($db, "SELECT w($_)") } 0, 1, 2, 9;
+my ($w0, $w2, $w9) = map { $node->safe_psql($db, "SELECT w($_)") } 0, 2, 9;
 my $day = $node->safe_psql($db, 'SELECT dcep.today()');
 my $hostile = '0006 &lt;script&gt;alert(1)&lt;/script&gt;';
 
@@ -112,13 +113,13 @@ is(row($html, '0002 Bank 2'), '0002 Bank 2|200,000.00|189,950.00|10,050.00|94.98
 is(row($html, '0004 Bank 4'), '0004 Bank 4|99,990.00|90,000.00|9,990.00|90.01 %', 'quota of bank 4');
 is(row($html, $hostile), "$hostile|0.00|0.00|0.00|–", 'a hostile name is text');
 like($html, qr{0007 :unit :'money' &quot;&amp;&quot; 'q' \\! \\q|0007 :unit :'money' "&amp;" 'q' \\! \\q}, 'likewise one in the language of psql');
-is(row($html, $wallet{0}), "$wallet{0}|0002 Bank 2|receipt|cash|single|2|60,000.00|61,000.00", 'a large value');
+is(row($html, $w0), "${w0}|0002 Bank 2|receipt|cash|single|2|60,000.00|61,000.00", 'a large value');
 like($html, qr{C-1}, 'an order');
 like($html, qr{<td>&lt;i onclick=(&quot;|")x(&quot;|")&gt;C-1&lt;/i&gt;</td>}, 'its hostile case number is text');
 like($html, qr{<td>class 1 of 0002 Bank 2</td><td class="number">7</td>}, 'a number of payments is no money');
-like($html, qr{<td>$wallet{9}</td>}, 'the wallet of an order');
-unlike($html, qr{$wallet{2}}, 'a wallet of another operator is not named');
-like($html, qr{<figcaption>Transfer \d+: wallet $wallet{0} got }, 'a trace');
+like($html, qr{<td>$w9</td>}, 'the wallet of an order');
+unlike($html, qr{$w2}, 'a wallet of another operator is not named');
+like($html, qr{<figcaption>Transfer \d+: wallet $w0 got }, 'a trace');
 like($html, qr{<figure>.*<svg xmlns.*</svg>.*</figure>}s, 'its picture');
 unlike($html, qr{Held by its wallets}, 'dcep.supply is not for supervisors');
 is($node->safe_psql($db, q{SELECT kind, by_role, case_no, body FROM dcep.act WHERE kind ~ 'case' ORDER BY id}),
@@ -139,7 +140,6 @@ like(row($flows, '0002 Bank 2'), qr{^0002 Bank 2\|\Q$paid\E\|\d+\|[\d,.]+\|\d+\|
 like($html, qr{<title>0002 Bank 2 paid 0003 Bank 3: 50,\d\d\d\.\d\d in \d+ payments</title>}, 'a cell of their picture');
 like($html, qr{<p class="quiet">The first 1 of \d+\.</p>}, 'TOP cuts the lists');
 like($html, qr{<td>neither</td><td class="number">1</td>}, 'a frozen wallet');
-like($html, qr{<td>agree</td><td>regress_bank2</td>}, 'an act of an operator');
 is($node->safe_psql($db, q{SELECT count(*) FROM dcep.act WHERE institution = 1 AND kind IN ('open_case', 'close_case')}), '2', 'its case is on record');
 
 # Another day has totals and no payments.
@@ -152,6 +152,7 @@ is(row($html, '370,000.00'), '370,000.00|50.00|369,950.00|369,950.00|369,950.00'
 # A superuser writes it for the central bank.
 $html = page_of('superuser', CASE => 'root');
 is($node->safe_psql($db, q{SELECT institution, kind FROM dcep.act WHERE case_no = 'root' ORDER BY id}), "1|open_case\n1|close_case", 'the case of a superuser');
+like($html, qr{<td>agree</td><td>regress_bank2</td>}, 'an act of an operator');
 
 # --- who and what is refused --------------------------------------------------
 
