@@ -11,10 +11,11 @@
 # make lint          formatting, compilers, cppcheck, clang-tidy, plpgsql_check, shellcheck
 # make format        puts the formatting right
 # make demo          plays a day of the currency; SEED=n, DATA=folder; make demo-stop ends its server
+# make report        the page of a day, OUT/report.html; OUT=folder, and DATABASE=name, DAY=, AS=role, CASE=, TOP=rows
 # make bench, soak   speed; endurance
 # make private-clean stops the private servers and removes them
 
-TOOLS = check lint format demo demo-stop bench soak private-clean
+TOOLS = check lint format demo demo-stop report bench soak private-clean
 
 # Kept apart from PGXS, which is not there yet when one of them installs the packages.
 ifneq ($(filter $(TOOLS),$(MAKECMDGOALS)),)
@@ -31,6 +32,8 @@ demo:
 	@demo/run
 demo-stop:
 	@demo/stop
+report:
+	@report/run
 bench:
 	@test/bench/run
 soak:

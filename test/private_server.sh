@@ -62,7 +62,7 @@ _private_leave_root()
 	local as_user=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups --)
 
 	if ! "${as_user[@]}" test -w "$private" ||
-		[[ -n $("${as_user[@]}" find "$root"/{Makefile,src,sql,expected,test,demo,docs} ! -readable 2>&1 | head -1) ]]; then
+		[[ -n $("${as_user[@]}" find "$root"/{Makefile,src,sql,expected,test,demo,docs,report} ! -readable 2>&1 | head -1) ]]; then
 		home=$private
 		if [[ $home != /tmp/dcep.* ]]; then
 			home=$(mktemp -d /tmp/dcep.XXXXXX)
