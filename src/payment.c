@@ -132,9 +132,7 @@ refuse_parties(Payment *payment, Snapshot snapshot)
 
 	dcep_purse_read(&payment->statement->purses, payment->payer, snapshot);
 	if (payer->exists && payee->exists)
-		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
-						errdetail("A party of the payment has no row in dcep.wallet_chain."),
-						errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
+		dcep_purse_raise_missing();
 	return dcep_rules_parties(&payment->instruction->order, payer, payee, payment->refusal);
 }
 
@@ -251,7 +249,7 @@ check_cap(Payment *payment)
 {
 	const DcepClass *limits = dcep_config_class(payment->config, payment->payee->party.class, payment->day);
 
-	if (payment->burns || limits->max_balance == DCEP_NO_LIMIT)
+	if (!dcep_rules_cap_applies(&payment->instruction->order, limits))
 		return true; /* and without a cap the payee is not locked */
 	return dcep_rules_cap(&payment->instruction->order, limits,
 						  dcep_purse_balance(&payment->statement->purses, payment->payee, payment->snapshot),

@@ -169,14 +169,47 @@ load_chain(DcepTable *table, DcepPurse *purse)
 	if (VARSIZE_ANY_EXHDR(head) != DCEP_HASH_LEN)
 		ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
 						errdetail("The head of wallet " INT64_FORMAT " is damaged.", purse->party.wallet)));
-	purse->chain_tid = table->slot->tts_tid;
 	purse->seq = DatumGetInt64(dcep_column(table, CHAIN_SEQ));
 	purse->usage.day_spent = DatumGetInt64(dcep_column(table, CHAIN_DAY_SPENT));
 	purse->usage.year_spent = DatumGetInt64(dcep_column(table, CHAIN_YEAR_SPENT));
 	purse->usage.day = DatumGetDateADT(dcep_column(table, CHAIN_DAY));
 	purse->usage.day_count = DatumGetInt32(dcep_column(table, CHAIN_DAY_COUNT));
 	memcpy(purse->head, VARDATA_ANY(head), DCEP_HASH_LEN);
+}
+
+/* The row in the slot is locked: it is the newest, and ours. */
+static void
+take_chain(DcepTable *table, DcepPurse *purse)
+{
+	load_chain(table, purse);
+	purse->chain_tid = table->slot->tts_tid;
 	purse->locked = true;
+	purse->known = false; /* the wallet may have been restricted before we got it */
+}
+
+/* A party that exists has no chain. */
+void
+dcep_purse_raise_missing(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DCEP_CHAIN_BROKEN), errmsg("hash chain broken"),
+					errdetail("A party of the payment has no row in dcep.wallet_chain."),
+					errhint("Stored rows were altered outside dcep. Run SELECT * FROM dcep.audit().")));
+	pg_unreachable();
+}
+
+/* Reads a purse for looking alone. */
+void
+dcep_purse_look(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
+{
+	DcepTable *table = purses->chain;
+
+	dcep_purse_read(purses, purse, snapshot);
+	if (!purse->party.exists)
+		return;
+	if (!dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
+		dcep_purse_raise_missing();
+	load_chain(table, purse);
+	ExecClearTuple(table->slot);
 }
 
 /* Locks a purse's chain; false where the wallet has none. */
@@ -190,9 +223,8 @@ dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	if (!dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
 		return false;
 	dcep_row_lock(table);
-	load_chain(table, purse);
+	take_chain(table, purse);
 	ExecClearTuple(table->slot);
-	purse->known = false; /* the wallet may have been restricted while we waited */
 	return true;
 }
 
@@ -206,10 +238,7 @@ dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 		return true;
 	if (dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet) &&
 		dcep_row_try_lock(table))
-	{
-		load_chain(table, purse);
-		purse->known = false; /* the wallet may have been restricted before we got it */
-	}
+		take_chain(table, purse);
 	ExecClearTuple(table->slot);
 	return purse->locked;
 }
@@ -222,7 +251,7 @@ dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 int64
 dcep_purse_balance(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 {
-	Assert(purse->locked);
+	Assert(purse->locked || purses->coin->estate == NULL);
 	if (purse->balance_known)
 		return purse->balance;
 	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : snapshot);
@@ -349,6 +378,15 @@ write_minted(CoinRows *rows, DcepPurse *purse)
 	purse->minted_count = 0;
 }
 
+/* Forgets all purses. */
+void
+dcep_purses_forget(DcepPurses *purses)
+{
+	purses->minted_total = 0;
+	MemoryContextReset(purses->context);
+	purses->table = purses_create(purses->context, 4, NULL);
+}
+
 /* Writes all purses, in the order of the indexes that they go into, and forgets them. */
 void
 dcep_purses_write(DcepPurses *purses)
@@ -365,9 +403,7 @@ dcep_purses_write(DcepPurses *purses)
 	}
 	flush_coins(&rows);
 	purses->wrote = true;
-	purses->minted_total = 0;
-	MemoryContextReset(purses->context);
-	purses->table = purses_create(purses->context, 4, NULL);
+	dcep_purses_forget(purses);
 }
 
 /* Are there so many that they should be written? */

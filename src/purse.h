@@ -66,12 +66,14 @@ typedef struct DcepPurses
 	bool wrote;			/* rows were written that the current command cannot see */
 } DcepPurses;
 
-/* Opens and closes the tables. */
+/* Opens and closes the tables; without an `estate` for looking alone. */
 extern void dcep_purses_open(DcepPurses *purses, MemoryContext parent, EState *estate);
 extern void dcep_purses_close(DcepPurses *purses);
 
 /* Writes all purses and forgets them. */
 extern void dcep_purses_write(DcepPurses *purses);
+/* Forgets them: nothing may be left to write. */
+extern void dcep_purses_forget(DcepPurses *purses);
 /* Are there so many that they should be written? */
 extern bool dcep_purses_are_full(const DcepPurses *purses);
 
@@ -82,11 +84,15 @@ extern Snapshot dcep_purses_snapshot(DcepPurses *purses);
 extern DcepPurse *dcep_purse_of(DcepPurses *purses, int64 wallet);
 /* Reads a purse's party, or reads it anew once it is locked. */
 extern void dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
+/* Reads a purse's party, and its chain without locking it: what it says may be over at once. LG402 where it has none. */
+extern void dcep_purse_look(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
+/* A party that exists has no chain (LG402). */
+extern _Noreturn void dcep_purse_raise_missing(void);
 /* Locks a purse's chain for the rest of the transaction; false where the wallet has none. */
 extern bool dcep_purse_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* The same without waiting; false where another transaction holds the chain, or it has moved on since the snapshot. */
 extern bool dcep_purse_try_lock(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
-/* Balance of a locked purse. */
+/* Balance of a purse that is locked, or looked at. */
 extern int64 dcep_purse_balance(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* Adds a coin that a payment minted. */
 extern void dcep_purse_mint(DcepPurses *purses, DcepPurse *purse, int64 id, int64 amount);

@@ -4,6 +4,7 @@
 #include "refusal.h"
 
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 
 #include "crypto.h"
 
@@ -63,6 +64,19 @@ dcep_refusal_hint(DcepRefusal *refusal, const char *format, ...)
 	refusal->hint = format_text(format, args);
 	va_end(args);
 	return false;
+}
+
+/* Fills in message, detail and hint. */
+void
+dcep_refusal_texts(const DcepRefusal *refusal, Datum *values, bool *nulls)
+{
+	const char *texts[] = {refusal->message, refusal->detail, refusal->hint};
+
+	for (size_t i = 0; i < lengthof(texts); i++)
+	{
+		nulls[i] = texts[i] == NULL;
+		values[i] = texts[i] ? CStringGetTextDatum(texts[i]) : (Datum) 0;
+	}
 }
 
 /* Raises a refusal as an error. */

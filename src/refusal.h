@@ -24,6 +24,9 @@ extern bool dcep_refuse(DcepRefusal *refusal, int sqlstate, const char *message)
 extern bool dcep_refusal_detail(DcepRefusal *refusal, const char *format, ...) pg_attribute_printf(2, 3);
 extern bool dcep_refusal_hint(DcepRefusal *refusal, const char *format, ...) pg_attribute_printf(2, 3);
 
+/* Fills in three columns of a result: message, detail and hint; null where there are none. */
+extern void dcep_refusal_texts(const DcepRefusal *refusal, Datum *values, bool *nulls);
+
 /* Raises a refusal as an error. */
 extern _Noreturn void dcep_refusal_raise(const DcepRefusal *refusal);
 

@@ -121,32 +121,46 @@ last_balance(DcepTable *entries, int institution, int64 seq)
 	return balance;
 }
 
-/* Locks an operator's account; false where there is none. */
+/* Finds an operator's account; false where there is none. */
 static bool
-lock_account(int institution, Account *account)
+find_account(int institution, const Account *account)
 {
 	ScanKeyData key;
 	Snapshot snapshot;
-	bytea *head;
 	bool found;
 
-	CommandCounterIncrement(); /* an earlier entry of this statement must be seen */
 	dcep_key_init(&key, 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	/* A code beyond int2 must not be cut down to that of another institution. */
 	found = institution >= 1 && institution <= 9999 &&
 			dcep_table_find(account->account, DCEP_RESERVE_ACCOUNT_PKEY, snapshot, &key, 1);
 	UnregisterSnapshot(snapshot);
-	if (!found)
-		return false;
-	dcep_row_lock(account->account);
+	return found;
+}
+
+/* Takes over the row in the slot. */
+static void
+load_account(int institution, Account *account)
+{
+	bytea *head = DatumGetByteaPP(dcep_column(account->account, ACCOUNT_HEAD));
+
 	account->tid = account->account->slot->tts_tid;
 	account->seq = DatumGetInt64(dcep_column(account->account, ACCOUNT_SEQ));
-	head = DatumGetByteaPP(dcep_column(account->account, ACCOUNT_HEAD));
 	Assert(VARSIZE_ANY_EXHDR(head) == DCEP_HASH_LEN);
 	memcpy(account->head, VARDATA_ANY(head), DCEP_HASH_LEN);
 	ExecClearTuple(account->account->slot);
 	account->balance = last_balance(account->entries, institution, account->seq);
+}
+
+/* Locks an operator's account; false where there is none. */
+static bool
+lock_account(int institution, Account *account)
+{
+	CommandCounterIncrement(); /* an earlier entry of this statement must be seen */
+	if (!find_account(institution, account))
+		return false;
+	dcep_row_lock(account->account);
+	load_account(institution, account);
 	return true;
 }
 
@@ -212,6 +226,36 @@ compose_entry(const Account *account, DcepEntry *entry, DcepRefusal *refusal)
 	return true;
 }
 
+/* Refuses an institution that has no account. */
+static bool
+refuse_account(int institution, DcepRefusal *refusal)
+{
+	dcep_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, "institution has no reserve account");
+	return dcep_refusal_detail(refusal, "Institution %04d is not an operator of this ledger.", institution);
+}
+
+/* Would a payment's entry be refused, as the account stands now? */
+bool
+dcep_reserve_foresee(int institution, int64 amount, DcepRefusal *refusal)
+{
+	Account account = {.account = dcep_table_open(DCEP_RESERVE_ACCOUNT, NULL),
+					   .entries = dcep_table_open(DCEP_RESERVE_ENTRY, NULL)};
+	/* any number will do for a transfer that is not made: it says only that the entry would belong to one */
+	DcepEntry entry = {.institution = institution, .amount = amount, .transfer = PG_INT64_MAX};
+	bool good;
+
+	if (find_account(institution, &account))
+	{
+		load_account(institution, &account);
+		good = compose_entry(&account, &entry, refusal);
+	}
+	else
+		good = refuse_account(institution, refusal);
+	dcep_table_close(account.entries);
+	dcep_table_close(account.account);
+	return good;
+}
+
 /* Appends an entry to an operator's reserve chain. */
 bool
 dcep_reserve_post(const DcepConfig *config, int institution, int64 amount, int64 transfer, DcepText reference,
@@ -224,10 +268,7 @@ dcep_reserve_post(const DcepConfig *config, int institution, int64 amount, int64
 	bool posted = false;
 
 	if (!lock_account(institution, &account))
-	{
-		dcep_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, "institution has no reserve account");
-		dcep_refusal_detail(refusal, "Institution %04d is not an operator of this ledger.", institution);
-	}
+		refuse_account(institution, refusal);
 	else if (compose_entry(&account, &entry, refusal))
 	{
 		append_entry(config, &account, &entry);

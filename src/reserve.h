@@ -34,6 +34,9 @@ typedef struct DcepStoredEntry
 extern bool dcep_reserve_post(const DcepConfig *config, int institution, int64 amount, int64 transfer,
 							  DcepText reference, DcepRefusal *refusal);
 
+/* Would the entry of a payment be refused for these reasons? Locks and writes nothing. */
+extern bool dcep_reserve_foresee(int institution, int64 amount, DcepRefusal *refusal);
+
 /* Reads the row in the table's slot; an error (XX001) where it is damaged. */
 extern void dcep_reserve_read(DcepTable *entries, DcepStoredEntry *stored);
 

@@ -20,28 +20,50 @@ refuse_wallet(DcepRefusal *refusal, int sqlstate, const char *message, const cha
 	return dcep_refusal_detail(refusal, "%s %s.", role, digits);
 }
 
+/* Does a party exist? */
+static bool
+check_exists(const DcepParty *party, const char *role, DcepRefusal *refusal)
+{
+	return party->exists ||
+		   refuse_wallet(refusal, ERRCODE_DCEP_NO_SUCH_WALLET, "wallet does not exist", role, party->wallet);
+}
+
+/* Is it open? */
+static bool
+check_open(const DcepParty *party, const char *role, DcepRefusal *refusal)
+{
+	return !party->closed ||
+		   refuse_wallet(refusal, ERRCODE_DCEP_WALLET_CLOSED, "wallet is closed", role, party->wallet);
+}
+
+/* Is it an amount that can be paid? */
+static bool
+check_amount(const DcepOrder *order, DcepRefusal *refusal)
+{
+	if (order->amount > 0)
+		return true;
+	dcep_refuse(refusal, ERRCODE_DCEP_AMOUNT_NOT_POSITIVE, "amount must be positive");
+	return dcep_refusal_detail(refusal, "The amount is " INT64_FORMAT ".", order->amount);
+}
+
+/* Is somebody else paid? */
+static bool
+check_distinct(const DcepOrder *order, DcepRefusal *refusal)
+{
+	return order->payer != order->payee ||
+		   refuse_wallet(refusal, ERRCODE_DCEP_PAYER_IS_PAYEE, "payer is the payee", "Both are", order->payer);
+}
+
 /* Existence, closure, amount, and that the payer is not the payee. */
 bool
 dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepParty *payee, DcepRefusal *refusal)
 {
-	if (!payer->exists)
-		return refuse_wallet(refusal, ERRCODE_DCEP_NO_SUCH_WALLET, "wallet does not exist", "Payer", order->payer);
-	if (!payee->exists)
-		return refuse_wallet(refusal, ERRCODE_DCEP_NO_SUCH_WALLET, "wallet does not exist", "Payee", order->payee);
-	if (payer->closed)
-		return refuse_wallet(refusal, ERRCODE_DCEP_WALLET_CLOSED, "wallet is closed", "Payer", order->payer);
-	if (payee->closed)
-		return refuse_wallet(refusal, ERRCODE_DCEP_WALLET_CLOSED, "wallet is closed", "Payee", order->payee);
+	if (!check_exists(payer, "Payer", refusal) || !check_exists(payee, "Payee", refusal) ||
+		!check_open(payer, "Payer", refusal) || !check_open(payee, "Payee", refusal))
+		return false;
 	if (order->kind == DCEP_KIND_CONSOLIDATE)
 		return true; /* the coins decide the amount, and a wallet pays itself */
-	if (order->amount <= 0)
-	{
-		dcep_refuse(refusal, ERRCODE_DCEP_AMOUNT_NOT_POSITIVE, "amount must be positive");
-		return dcep_refusal_detail(refusal, "The amount is " INT64_FORMAT ".", order->amount);
-	}
-	if (order->payer == order->payee)
-		return refuse_wallet(refusal, ERRCODE_DCEP_PAYER_IS_PAYEE, "payer is the payee", "Both are", order->payer);
-	return true;
+	return check_amount(order, refusal) && check_distinct(order, refusal);
 }
 
 /* Is this the vault of an operator? */
@@ -152,17 +174,30 @@ refuse_for_order(DcepRefusal *refusal, int sqlstate, const char *message, int64 
 							 control->order, control->supervisor);
 }
 
-/* What supervisors' orders forbid the payer outright. */
+/* Do supervisors' orders forbid the payer to pay? */
 static bool
-check_payer_orders(const DcepOrder *order, const DcepParty *payer, TimestampTz now, DcepRefusal *refusal)
+check_payer_orders(const DcepParty *payer, TimestampTz now, DcepRefusal *refusal)
 {
 	const DcepControl *found = dcep_controls_no_debit(payer->controls, now);
 
-	if (found)
-		return refuse_for_order(refusal, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay", payer->wallet, found);
-	if (order->kind != DCEP_KIND_EXCHANGE_OUT && order->kind != DCEP_KIND_REDEEM)
-		return true;
-	found = dcep_controls_find(payer->controls, DCEP_CONTROL_NO_REDEEM, now);
+	return found == NULL ||
+		   refuse_for_order(refusal, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay", payer->wallet, found);
+}
+
+/* Is this a kind by which money goes back to where it came from? */
+static bool
+is_redemption(const DcepOrder *order)
+{
+	return order->kind == DCEP_KIND_EXCHANGE_OUT || order->kind == DCEP_KIND_REDEEM;
+}
+
+/* Do they forbid that? */
+static bool
+check_redemption(const DcepOrder *order, const DcepParty *payer, TimestampTz now, DcepRefusal *refusal)
+{
+	const DcepControl *found =
+		is_redemption(order) ? dcep_controls_find(payer->controls, DCEP_CONTROL_NO_REDEEM, now) : NULL;
+
 	return found == NULL ||
 		   refuse_for_order(refusal, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not redeem", payer->wallet, found);
 }
@@ -177,18 +212,31 @@ check_payee_orders(const DcepParty *payee, TimestampTz now, DcepRefusal *refusal
 	return dcep_refusal_hint(refusal, "A supervisor's order forbids it.");
 }
 
+/* May the payer pay, but for orders? */
+static bool
+check_payer(const DcepConfig *config, const DcepParty *payer, DcepRefusal *refusal)
+{
+	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
+							 "Payer", refusal);
+}
+
+/* May the payee receive, but for orders? */
+static bool
+check_payee(const DcepConfig *config, const DcepParty *payee, DcepRefusal *refusal)
+{
+	return check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
+							 "Payee", refusal);
+}
+
 /* May the payer pay, may the payee receive? Who consolidates receives nothing. */
 bool
 dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 						const DcepParty *payee, TimestampTz now, DcepRefusal *refusal)
 {
-	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
-							 "Payer", refusal) &&
-		   check_payer_orders(order, payer, now, refusal) &&
+	return check_payer(config, payer, refusal) && check_payer_orders(payer, now, refusal) &&
+		   check_redemption(order, payer, now, refusal) &&
 		   (payer->wallet == payee->wallet ||
-			(check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
-							   "Payee", refusal) &&
-			 check_payee_orders(payee, now, refusal)));
+			(check_payee(config, payee, refusal) && check_payee_orders(payee, now, refusal)));
 }
 
 /* The order that bars a wallet from dealing with another. */
@@ -314,38 +362,76 @@ dcep_rules_dealings(const DcepConfig *config, const DcepOrder *order PG_USED_FOR
 		   check_count(payer, usage, day, now, refusal);
 }
 
+/* What the payer has paid, the order included. */
+static bool
+add_usage(const DcepOrder *order, DateADT day, DcepUsage *usage, DcepRefusal *refusal)
+{
+	roll_usage(usage, day);
+	if (pg_add_s64_overflow(usage->day_spent, order->amount, &usage->day_spent) ||
+		pg_add_s64_overflow(usage->year_spent, order->amount, &usage->year_spent))
+	{
+		dcep_refuse(refusal, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "sum of payments out of range");
+		return dcep_refusal_detail(refusal, "The amount is " INT64_FORMAT ".", order->amount);
+	}
+	usage->day_count++;
+	return true;
+}
+
+/* Is it within what the payer's class may pay at once? */
+static bool
+check_payment(const DcepOrder *order, const DcepClass *limits, DcepRefusal *refusal)
+{
+	return order->amount <= limits->max_payment ||
+		   refuse_limit(refusal, ERRCODE_DCEP_OVER_PAYMENT_LIMIT, "amount is over the limit per payment", order->amount,
+						0, limits->max_payment);
+}
+
+/* Is it within what orders let the payer pay at once? */
+static bool
+check_payment_cap(const DcepOrder *order, const DcepControls *controls, TimestampTz now, DcepRefusal *refusal)
+{
+	return check_cap(order, controls, DCEP_CONTROL_CAP_PAYMENT, 0, now, ERRCODE_DCEP_OVER_PAYMENT_LIMIT,
+					 "amount is over the limit per payment", refusal);
+}
+
+/* Is it within what the class may pay in a day? `after` has what will have been paid. */
+static bool
+check_day(const DcepOrder *order, const DcepClass *limits, const DcepUsage *after, DcepRefusal *refusal)
+{
+	return after->day_spent <= limits->max_day ||
+		   refuse_limit(refusal, ERRCODE_DCEP_OVER_DAILY_LIMIT, "amount is over the daily limit", order->amount,
+						after->day_spent - order->amount, limits->max_day);
+}
+
+/* Is it within what orders let the payer pay in a day? */
+static bool
+check_day_cap(const DcepOrder *order, const DcepControls *controls, const DcepUsage *after, TimestampTz now,
+			  DcepRefusal *refusal)
+{
+	return check_cap(order, controls, DCEP_CONTROL_CAP_DAY, after->day_spent - order->amount, now,
+					 ERRCODE_DCEP_OVER_DAILY_LIMIT, "amount is over the daily limit", refusal);
+}
+
+/* Is it within what the class may pay in a year? */
+static bool
+check_year(const DcepOrder *order, const DcepClass *limits, const DcepUsage *after, DcepRefusal *refusal)
+{
+	return after->year_spent <= limits->max_year ||
+		   refuse_limit(refusal, ERRCODE_DCEP_OVER_ANNUAL_LIMIT, "amount is over the annual limit", order->amount,
+						after->year_spent - order->amount, limits->max_year);
+}
+
 /* Is the order within the payer's limits? */
 bool
 dcep_rules_limits(const DcepOrder *order, const DcepClass *limits, const DcepControls *controls, DateADT day,
 				  TimestampTz now, DcepUsage *usage, DcepRefusal *refusal)
 {
 	DcepUsage after = *usage;
-	int64 day_spent;
 
-	roll_usage(&after, day);
-	day_spent = after.day_spent;
-	if (pg_add_s64_overflow(after.day_spent, order->amount, &after.day_spent) ||
-		pg_add_s64_overflow(after.year_spent, order->amount, &after.year_spent))
-	{
-		dcep_refuse(refusal, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "sum of payments out of range");
-		return dcep_refusal_detail(refusal, "The amount is " INT64_FORMAT ".", order->amount);
-	}
-	after.day_count++;
-	if (order->amount > limits->max_payment)
-		return refuse_limit(refusal, ERRCODE_DCEP_OVER_PAYMENT_LIMIT, "amount is over the limit per payment",
-							order->amount, 0, limits->max_payment);
-	if (!check_cap(order, controls, DCEP_CONTROL_CAP_PAYMENT, 0, now, ERRCODE_DCEP_OVER_PAYMENT_LIMIT,
-				   "amount is over the limit per payment", refusal))
+	if (!add_usage(order, day, &after, refusal) || !check_payment(order, limits, refusal) ||
+		!check_payment_cap(order, controls, now, refusal) || !check_day(order, limits, &after, refusal) ||
+		!check_day_cap(order, controls, &after, now, refusal) || !check_year(order, limits, &after, refusal))
 		return false;
-	if (after.day_spent > limits->max_day)
-		return refuse_limit(refusal, ERRCODE_DCEP_OVER_DAILY_LIMIT, "amount is over the daily limit", order->amount,
-							day_spent, limits->max_day);
-	if (!check_cap(order, controls, DCEP_CONTROL_CAP_DAY, day_spent, now, ERRCODE_DCEP_OVER_DAILY_LIMIT,
-				   "amount is over the daily limit", refusal))
-		return false;
-	if (after.year_spent > limits->max_year)
-		return refuse_limit(refusal, ERRCODE_DCEP_OVER_ANNUAL_LIMIT, "amount is over the annual limit", order->amount,
-							after.year_spent - order->amount, limits->max_year);
 	*usage = after;
 	return true;
 }
@@ -372,4 +458,123 @@ dcep_rules_cap(const DcepOrder *order, const DcepClass *limits, int64 balance, D
 		return true;
 	return refuse_wallet(refusal, ERRCODE_DCEP_OVER_BALANCE_CAP, "payee would hold more than its class allows", "Payee",
 						 order->payee);
+}
+
+/* --- one by one -------------------------------------------------------------- */
+
+/* Rules that ask for nothing but what the order says, and the parties. */
+static bool
+ask_parties(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
+{
+	switch (rule)
+	{
+		case DCEP_RULE_PAYER_EXISTS:
+			return check_exists(facts->payer, "Payer", refusal);
+		case DCEP_RULE_PAYEE_EXISTS:
+			return check_exists(facts->payee, "Payee", refusal);
+		case DCEP_RULE_PAYER_OPEN:
+			return check_open(facts->payer, "Payer", refusal);
+		case DCEP_RULE_PAYEE_OPEN:
+			return check_open(facts->payee, "Payee", refusal);
+		case DCEP_RULE_AMOUNT:
+			return check_amount(facts->order, refusal);
+		case DCEP_RULE_DISTINCT:
+			return check_distinct(facts->order, refusal);
+		default:
+			return dcep_rules_kind(facts->config, facts->order, facts->payer, facts->payee, refusal);
+	}
+}
+
+/* Rules of restrictions and dealings. */
+static bool
+ask_restrictions(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
+{
+	switch (rule)
+	{
+		case DCEP_RULE_PAYER_FREE:
+			return check_payer(facts->config, facts->payer, refusal);
+		case DCEP_RULE_PAYER_ORDERS:
+			return check_payer_orders(facts->payer, facts->now, refusal);
+		case DCEP_RULE_REDEMPTION:
+			return check_redemption(facts->order, facts->payer, facts->now, refusal);
+		case DCEP_RULE_PAYEE_FREE:
+			return check_payee(facts->config, facts->payee, refusal);
+		case DCEP_RULE_PAYEE_ORDERS:
+			return check_payee_orders(facts->payee, facts->now, refusal);
+		case DCEP_RULE_TILL:
+			return check_payer(facts->config, facts->till, refusal) &&
+				   check_payer_orders(facts->till, facts->now, refusal);
+		case DCEP_RULE_BARS:
+			return check_bars(facts->payer, facts->payee, facts->now, refusal);
+		case DCEP_RULE_WINDOWS:
+			return check_windows(facts->config, facts->payer, facts->now, refusal);
+		default:
+			return check_count(facts->payer, facts->usage, facts->day, facts->now, refusal);
+	}
+}
+
+/* Rules of limits: what will have been paid, and what may be. */
+static bool
+ask_limits(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
+{
+	const DcepControls *controls = facts->payer->controls;
+	DcepUsage after = *facts->usage;
+
+	if (!add_usage(facts->order, facts->day, &after, refusal))
+		return false;
+	switch (rule)
+	{
+		case DCEP_RULE_PAYMENT:
+			return check_payment(facts->order, facts->limits, refusal);
+		case DCEP_RULE_PAYMENT_CAP:
+			return check_payment_cap(facts->order, controls, facts->now, refusal);
+		case DCEP_RULE_DAY:
+			return check_day(facts->order, facts->limits, &after, refusal);
+		case DCEP_RULE_DAY_CAP:
+			return check_day_cap(facts->order, controls, &after, facts->now, refusal);
+		default:
+			return check_year(facts->order, facts->limits, &after, refusal);
+	}
+}
+
+/* Asks one rule. */
+bool
+dcep_rules_ask(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
+{
+	Assert(rule < DCEP_RULE_CAP);
+	if (rule <= DCEP_RULE_KIND)
+		return ask_parties(rule, facts, refusal);
+	return rule <= DCEP_RULE_COUNT ? ask_restrictions(rule, facts, refusal) : ask_limits(rule, facts, refusal);
+}
+
+/* Does a rule apply to an order, as far as its kind and what is known decide? */
+bool
+dcep_rules_apply(DcepRule rule, const DcepFacts *facts)
+{
+	const DcepOrder *order = facts->order;
+
+	if (rule == DCEP_RULE_PAYER_EXISTS || rule == DCEP_RULE_PAYEE_EXISTS || rule == DCEP_RULE_AMOUNT ||
+		rule == DCEP_RULE_DISTINCT)
+		return true;
+	if (rule == DCEP_RULE_PAYER_OPEN)
+		return facts->payer->exists;
+	if (rule == DCEP_RULE_PAYEE_OPEN)
+		return facts->payee->exists;
+	if (!facts->payer->exists || !facts->payee->exists || (rule >= DCEP_RULE_PAYMENT && order->amount <= 0))
+		return false;
+	switch (rule)
+	{
+		case DCEP_RULE_REDEMPTION:
+			return is_redemption(order);
+		case DCEP_RULE_TILL:
+			return facts->till != NULL;
+		case DCEP_RULE_CAP:
+			return dcep_rules_cap_applies(order, facts->payee_limits);
+		case DCEP_RULE_COINS:
+			return order->kind != DCEP_KIND_ISSUE;
+		case DCEP_RULE_RESERVE:
+			return order->kind == DCEP_KIND_ISSUE || order->kind == DCEP_KIND_REDEEM;
+		default:
+			return true;
+	}
 }

@@ -72,4 +72,67 @@ extern bool dcep_rules_hold(const DcepOrder *order, int64 held, int64 balance, D
 /* Will the payee's balance be within its cap (LG206)? */
 extern bool dcep_rules_cap(const DcepOrder *order, const DcepClass *limits, int64 balance, DcepRefusal *refusal);
 
+/* Is there a cap to ask for? Where there is none the payee's balance need not be known. */
+static inline bool
+dcep_rules_cap_applies(const DcepOrder *order, const DcepClass *limits)
+{
+	return order->kind != DCEP_KIND_REDEEM && limits->max_balance != DCEP_NO_LIMIT;
+}
+
+/*
+ * The rules one by one, in the order in which a payment is checked, for whoever
+ * asks for all verdicts (explain.c). A payment asks by the functions above,
+ * which stop at the first refusal; both come to the same decisions.
+ */
+typedef enum DcepRule
+{
+	DCEP_RULE_PAYER_EXISTS = 1,
+	DCEP_RULE_PAYEE_EXISTS,
+	DCEP_RULE_PAYER_OPEN,
+	DCEP_RULE_PAYEE_OPEN,
+	DCEP_RULE_AMOUNT,
+	DCEP_RULE_DISTINCT,
+	DCEP_RULE_KIND,
+	DCEP_RULE_PAYER_FREE,
+	DCEP_RULE_PAYER_ORDERS,
+	DCEP_RULE_REDEMPTION,
+	DCEP_RULE_PAYEE_FREE,
+	DCEP_RULE_PAYEE_ORDERS,
+	DCEP_RULE_TILL,
+	DCEP_RULE_BARS,
+	DCEP_RULE_WINDOWS,
+	DCEP_RULE_COUNT,
+	DCEP_RULE_PAYMENT, /* from here on the amount counts */
+	DCEP_RULE_PAYMENT_CAP,
+	DCEP_RULE_DAY,
+	DCEP_RULE_DAY_CAP,
+	DCEP_RULE_YEAR,
+	DCEP_RULE_CAP, /* from here on balances, coins and reserves do, which the caller asks for */
+	DCEP_RULE_HOLD,
+	DCEP_RULE_COINS,
+	DCEP_RULE_RESERVE
+} DcepRule;
+
+#define DCEP_RULE_LAST DCEP_RULE_RESERVE
+
+/* What the rules are asked on. */
+typedef struct DcepFacts
+{
+	const DcepConfig *config;
+	const DcepOrder *order; /* of any kind but consolidations and recoveries */
+	const DcepParty *payer; /* the one that is named */
+	const DcepParty *till;	/* the one that pays in its stead; NULL where it pays itself */
+	const DcepParty *payee;
+	const DcepClass *limits; /* of the payer's class and of the payee's; where both exist */
+	const DcepClass *payee_limits;
+	const DcepUsage *usage;
+	DateADT day;
+	TimestampTz now;
+} DcepFacts;
+
+/* Does a rule apply? One that needs a wallet that does not exist, or an amount that is none, does not. */
+extern bool dcep_rules_apply(DcepRule rule, const DcepFacts *facts);
+/* Asks a rule that applies, of those before DCEP_RULE_CAP. */
+extern bool dcep_rules_ask(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal);
+
 #endif

@@ -414,12 +414,8 @@ fill_result(const DcepConfig *config, DcepJournal *journal, TupleDesc receipt_de
 		return;
 	}
 	values[RESULT_SQLSTATE] = CStringGetTextDatum(unpack_sql_state(refusal->sqlstate));
-	values[RESULT_MESSAGE] = CStringGetTextDatum(refusal->message);
-	nulls[RESULT_SQLSTATE] = nulls[RESULT_MESSAGE] = false;
-	nulls[RESULT_DETAIL] = refusal->detail == NULL;
-	nulls[RESULT_HINT] = refusal->hint == NULL;
-	values[RESULT_DETAIL] = refusal->detail ? CStringGetTextDatum(refusal->detail) : (Datum) 0;
-	values[RESULT_HINT] = refusal->hint ? CStringGetTextDatum(refusal->hint) : (Datum) 0;
+	nulls[RESULT_SQLSTATE] = false;
+	dcep_refusal_texts(refusal, &values[RESULT_MESSAGE], &nulls[RESULT_MESSAGE]);
 }
 
 /* dcep.submit(instructions) → one row a line */

@@ -101,6 +101,7 @@ take(DcepStatement *statement, DcepPurse *vault, DcepPurse *till, int64 amount, 
 	dcep_purse_read(purses, till, newer);
 	if (till != vault)
 		dcep_purse_read(purses, vault, newer);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every wallet has a purse */
 	good = is_able(till) && vault->party.controls == NULL && dcep_spend_covers(statement, till, amount, newer);
 	UnregisterSnapshot(newer);
 	return good;
@@ -134,6 +135,32 @@ take_any(DcepStatement *statement, const DcepInstitution *owner, uint32 *place, 
 	return NULL;
 }
 
+/* Could this one pay, as far as can be told without its lock? The vault has been read. */
+static bool
+is_promising(DcepStatement *statement, const DcepPurse *vault, DcepPurse *till, int64 amount, Snapshot snapshot)
+{
+	if (!till->locked && !till->known)
+		dcep_purse_read(&statement->purses, till, snapshot);
+	return till->known && is_able(till) && vault->party.controls == NULL &&
+		   dcep_spend_covers(statement, till, amount, snapshot);
+}
+
+/* The first purse that could pay in the vault's stead; the vault's own where none could. */
+DcepPurse *
+dcep_till_foresee(DcepStatement *statement, const DcepInstitution *owner, int64 amount, Snapshot snapshot)
+{
+	DcepPurse *vault = dcep_purse_of(&statement->purses, owner->vault);
+
+	for (int i = 0; i < owner->till_count; i++)
+	{
+		DcepPurse *till = purse_at(statement, owner, (uint32) i);
+
+		if (is_promising(statement, vault, till, amount, snapshot))
+			return till;
+	}
+	return vault;
+}
+
 /*
  * Waits for the first that covers, from the backend's own place on, so that
  * those who wait are spread over all; false where none covers.
@@ -147,10 +174,8 @@ wait_for(DcepStatement *statement, const DcepInstitution *owner, uint32 place, i
 	{
 		DcepPurse *till = purse_at(statement, owner, place + (uint32) i);
 
-		if (!till->locked && !till->known)
-			dcep_purse_read(&statement->purses, till, snapshot);
-		if (till->known && is_able(till) && vault->party.controls == NULL &&
-			dcep_spend_covers(statement, till, amount, snapshot) && dcep_purse_lock(&statement->purses, till, snapshot))
+		if (is_promising(statement, vault, till, amount, snapshot) &&
+			dcep_purse_lock(&statement->purses, till, snapshot))
 			return true;
 	}
 	return false;

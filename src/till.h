@@ -30,6 +30,10 @@ extern bool dcep_till_may_pay(const DcepConfig *config, const DcepInstitution *o
  */
 extern DcepPurse *dcep_till_choose(DcepStatement *statement, const DcepInstitution *owner, int64 amount);
 
+/* The purse that could pay in its stead, for whoever looks alone: the first that covers, where a payment takes any. */
+extern DcepPurse *dcep_till_foresee(DcepStatement *statement, const DcepInstitution *owner, int64 amount,
+									Snapshot snapshot);
+
 /*
  * A key stands for one payment of a vault and all its tills, whose chains have
  * no lock in common. So whoever pays with a key holds this lock until the end

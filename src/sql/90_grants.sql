@@ -39,6 +39,8 @@ GRANT EXECUTE ON FUNCTION
     dcep.crowded_sample(integer, integer),
     dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind)
+    TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
