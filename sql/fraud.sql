@@ -17,16 +17,6 @@ SET ROLE regress_bank2;
 SELECT dcep.agree(9003, 2, '{hold_amount,freeze_coins,no_debit}', '{transfers}'), dcep.agree(9004, 2, '{hold_amount}', '{transfers}');
 RESET ROLE;
 
-CREATE FUNCTION t.role_try(role name, statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    answer := t.try(statement);
-    RESET ROLE;
-    RETURN regexp_replace(answer, 'rder [0-9]+', 'rder (id)', 'g');
-END
-$$;
 -- What orders hold, by wallet.
 CREATE VIEW t.held AS
     SELECT t.name(e.target::dcep.wallet_id) AS wallet, e.amount AS held, dcep.balance(e.target::dcep.wallet_id) AS balance,
@@ -43,7 +33,7 @@ SELECT t.name(wallet) AS wallet, institution, is_house, tainted FROM dcep.stolen
 SELECT sum(tainted) FROM dcep.stolen_value(:theft, 'poison');
 
 -- Who may not, and what is not understood.
-SELECT t.role_try(role, statement)
+SELECT t.as_role(role, statement)
 FROM (VALUES ('regress_bank2', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft)),
              ('regress_central', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft)),
              ('regress_desk', 'SELECT dcep.report_fraud(NULL, ''F-1'')'),
@@ -51,7 +41,7 @@ FROM (VALUES ('regress_bank2', format('SELECT dcep.report_fraud(%s, ''F-1'')', :
              ('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-1'', ''guess'')', :theft)),
              ('regress_desk', 'SELECT dcep.report_fraud(4611686018427387903, ''F-1'')')) AS v (role, statement);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT t.role_try('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft));
+SELECT t.as_role('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft));
 ROLLBACK;
 
 -- Held: what is within the agreements; the rest is named.
@@ -60,14 +50,14 @@ SELECT dcep.report_fraud(:theft, 'F-1') AS hold \gset
 RESET ROLE;
 SELECT * FROM t.held ORDER BY wallet;
 SELECT kind, case_no, status, fraud = :theft AS of_this_theft FROM dcep.order_status WHERE id = :hold;
-SELECT t.role_try('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft));
+SELECT t.as_role('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-1'')', :theft));
 -- Their other money is free, what is held is not, and what comes later is free, too.
-SELECT t.role_try('regress_bank2', format('SELECT dcep.transfer(%L, %L, %s)', t.w('f_mule'), t.w('f_shop'), dcep.available(t.w('f_mule')) + 1));
+SELECT t.as_role('regress_bank2', format('SELECT dcep.transfer(%L, %L, %s)', t.w('f_mule'), t.w('f_shop'), dcep.available(t.w('f_mule')) + 1));
 SELECT t.pay('f_mule', 'f_victim', dcep.available(t.w('f_mule')));
 SELECT * FROM t.held ORDER BY wallet;
 
 -- Recovery: by two different authorities, one of them the one who holds it, for the same wallet.
-SELECT t.role_try(role, statement)
+SELECT t.as_role(role, statement)
 FROM (VALUES ('regress_bank2', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_victim'))),
              ('regress_desk', format('SELECT dcep.recover(NULL, %L)', t.w('f_victim'))),
              ('regress_desk', format('SELECT dcep.recover(%s, NULL)', :hold)),
@@ -76,13 +66,13 @@ FROM (VALUES ('regress_bank2', format('SELECT dcep.recover(%s, %L)', :hold, t.w(
 SET ROLE regress_desk;
 SELECT dcep.recover(:hold, t.w('f_victim'));
 RESET ROLE;
-SELECT t.role_try('regress_desk', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_victim')));
-SELECT t.role_try('regress_central', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_shop')));
+SELECT t.as_role('regress_desk', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_victim')));
+SELECT t.as_role('regress_central', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_shop')));
 SELECT * FROM t.held ORDER BY wallet;
 SET ROLE regress_central;
 SELECT dcep.recover(:hold, t.w('f_victim'));
 RESET ROLE;
-SELECT t.role_try('regress_central', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_victim')));
+SELECT t.as_role('regress_central', format('SELECT dcep.recover(%s, %L)', :hold, t.w('f_victim')));
 SELECT kind, t.name(payer) AS payer, t.name(payee) AS payee, amount FROM dcep.transfer WHERE kind = 'recover' AND payee = t.w('f_victim') ORDER BY 2;
 SELECT * FROM t.held;
 SELECT status, lift_reason FROM dcep.order_status WHERE id = :hold;
@@ -101,7 +91,7 @@ INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dc
 SET ROLE regress_court;
 SELECT dcep.recover(:hold3, t.w('f_poor'));
 RESET ROLE;
-SELECT t.role_try('regress_central', format('SELECT dcep.recover(%s, %L)', :hold3, t.w('f_poor')));
+SELECT t.as_role('regress_central', format('SELECT dcep.recover(%s, %L)', :hold3, t.w('f_poor')));
 SET ROLE regress_desk;
 SELECT dcep.recover(:hold2, t.w('f_poor'));
 SELECT dcep.recover(:block, t.w('f_poor'));
@@ -115,6 +105,6 @@ SELECT * FROM t.purse('f_small', 'f_poor');
 -- All is gone: into a vault, or redeemed.
 SELECT t.open('f_gone', 2, 1, 10), t.open('f_away', 3, 1);
 SELECT (dcep.transfer(t.w('f_gone'), t.w('f_away'), 5)).transfer AS theft3 \gset
-SELECT t.role_try('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-3'')', :theft3));
+SELECT t.as_role('regress_desk', format('SELECT dcep.report_fraud(%s, ''F-3'')', :theft3));
 SELECT * FROM t.audit();
 SELECT * FROM dcep.verify_acts();

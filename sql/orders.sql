@@ -9,19 +9,9 @@ SELECT dcep.enroll_institution(9002, 'Second Supervisor', 'supervisor');
 SELECT dcep.grant_institution('regress_supervisor2', 9002);
 SELECT t.open('olga', 2, 1, 10000), t.open('otto', 2, 1, 10000), t.open('oona', 2, 4, 1000), t.open('owen', 3, 1, 10000);
 
--- Helpers: an order's name instead of its number; a call as another role.
+-- An order's name instead of its number.
 CREATE TABLE t.order_name (name text PRIMARY KEY, id bigint NOT NULL);
 GRANT SELECT, INSERT ON t.order_name TO PUBLIC;
-CREATE FUNCTION t.as_role(role name, statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    answer := t.try(statement);
-    RESET ROLE;
-    RETURN regexp_replace(answer, 'rder [0-9]+', 'rder (id)', 'g');
-END
-$$;
 -- Imposes as the supervisor, and remembers the order under a name.
 CREATE FUNCTION t.impose(name text, arguments text, role name DEFAULT 'regress_supervisor') RETURNS text LANGUAGE sql AS $$
     SELECT t.as_role(role, format('INSERT INTO t.order_name SELECT %L, dcep.impose(%s)', name, arguments))

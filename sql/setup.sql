@@ -120,6 +120,18 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- The same as another role, without the numbers of orders.
+CREATE FUNCTION t.as_role(role name, statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    answer := t.try(statement);
+    RESET ROLE;
+    RETURN regexp_replace(answer, 'rder [0-9]+', 'rder (id)', 'g');
+END
+$$;
+
 -- Pays, between names; the name of the transfer.
 CREATE FUNCTION t.pay(payer text, payee text, amount bigint, key text DEFAULT NULL, memo text DEFAULT NULL)
     RETURNS text LANGUAGE sql AS $$

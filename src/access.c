@@ -151,8 +151,9 @@ is_shown(int institution, bool payments)
 	{
 		const DcepAgreement *agreement = &config->agreement[i];
 
-		if (agreement->operator== institution &&(payments ? agreement->shows_transfers : agreement->shows_wallets) &&
-			agreement->valid_from <= now && now < agreement->valid_until && is_bound_to(agreement->supervisor))
+		if (agreement->operator_code == institution &&
+			(payments ? agreement->shows_transfers : agreement->shows_wallets) && agreement->valid_from <= now &&
+			now < agreement->valid_until && is_bound_to(agreement->supervisor))
 			return true;
 	}
 	return false;

@@ -3,35 +3,20 @@
  */
 #include "act.h"
 
-#include <string.h>
-
 #define ACT_TAG 0x06
-#define ACT_FIXED_LEN (1 + DCEP_TAG_LEN + (4 + DCEP_HASH_LEN) + (4 + 2) + 3 * (4 + 8))
+#define ACT_FIXED_LEN (DCEP_RECORD_HEAD_LEN + 3 * (4 + 8))
 #define TEXTS 4
-#define ABSENT 0xFFFFFFFF
 
 static const char message_tag[DCEP_TAG_LEN] = "dcep act v1";
-
-/* A number with its length before it. */
-static uint8_t *
-put_number(uint8_t *to, int64_t value)
-{
-	return dcep_put_u64(dcep_put_u32(to, 8), (uint64_t) value);
-}
 
 /* Everything but the texts. */
 static void
 put_fixed(const DcepAct *act, uint8_t to[ACT_FIXED_LEN])
 {
-	*to++ = ACT_TAG;
-	memcpy(to, message_tag, DCEP_TAG_LEN);
-	to = dcep_put_u32(to + DCEP_TAG_LEN, DCEP_HASH_LEN);
-	memcpy(to, act->prev_hash, DCEP_HASH_LEN);
-	to = dcep_put_u32(to + DCEP_HASH_LEN, 2);
-	to = dcep_put_u16(to, (uint16_t) act->institution);
-	to = put_number(to, act->seq);
-	to = put_number(to, act->id);
-	put_number(to, act->entered_at);
+	to = dcep_put_record_head(to, ACT_TAG, message_tag, act->prev_hash, act->institution);
+	to = dcep_put_field_number(to, act->seq);
+	to = dcep_put_field_number(to, act->id);
+	dcep_put_field_number(to, act->entered_at);
 }
 
 /* Hash of an act. */
@@ -47,7 +32,7 @@ dcep_act_hash(int suite, const DcepAct *act, uint8_t out[DCEP_HASH_LEN])
 	put_fixed(act, fixed);
 	for (int i = 0; i < TEXTS; i++)
 	{
-		dcep_put_u32(lengths[i], texts[i].data ? texts[i].len : ABSENT);
+		dcep_put_text_length(lengths[i], texts[i]);
 		pieces[count++] = (DcepBytes){lengths[i], sizeof(lengths[i])};
 		if (texts[i].data)
 			pieces[count++] = (DcepBytes){texts[i].data, texts[i].len};

@@ -479,20 +479,43 @@ dcep_context_length(const DcepContext *context)
 }
 
 /* Writes a number after its length. */
-static uint8_t *
-put_field_u64(uint8_t *to, int64_t value)
+uint8_t *
+dcep_put_field_number(uint8_t *to, int64_t value)
 {
 	return dcep_put_u64(dcep_put_u32(to, 8), (uint64_t) value);
 }
 
-/* Writes a text after its length; an absent text is a length that none can have. */
+/* Writes a hash after its length. */
+static uint8_t *
+put_field_hash(uint8_t *to, const uint8_t hash[DCEP_HASH_LEN])
+{
+	return put_bytes(dcep_put_u32(to, DCEP_HASH_LEN), hash, DCEP_HASH_LEN);
+}
+
+/* Writes the length of a text; an absent text has one that none can have. */
+uint8_t *
+dcep_put_text_length(uint8_t *to, DcepText text)
+{
+	assert(text.data == NULL || text.len != ABSENT_LEN);
+	return dcep_put_u32(to, text.data ? text.len : ABSENT_LEN);
+}
+
+/* Writes a text after its length. */
 static uint8_t *
 put_field_text(uint8_t *to, DcepText text)
 {
-	if (text.data == NULL)
-		return dcep_put_u32(to, ABSENT_LEN);
-	assert(text.len != ABSENT_LEN);
-	return put_bytes(dcep_put_u32(to, text.len), text.data, text.len);
+	to = dcep_put_text_length(to, text);
+	return text.data ? put_bytes(to, text.data, text.len) : to;
+}
+
+/* Writes what a record of an institution's chain begins with. */
+uint8_t *
+dcep_put_record_head(uint8_t *to, uint8_t hash_tag, const char tag[DCEP_TAG_LEN],
+					 const uint8_t prev_hash[DCEP_HASH_LEN], int institution)
+{
+	*to++ = hash_tag;
+	to = put_field_hash(put_bytes(to, tag, DCEP_TAG_LEN), prev_hash);
+	return dcep_put_u16(dcep_put_u32(to, 2), (uint16_t) institution);
 }
 
 /* Writes the consumed coin ids after the length of them all. */
@@ -512,15 +535,15 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 {
 	uint8_t *at = put_bytes(out, "dcep context v1", CONTEXT_TAG_LEN);
 
-	at = put_bytes(dcep_put_u32(at, DCEP_HASH_LEN), context->prev_hash, DCEP_HASH_LEN);
-	at = put_field_u64(at, context->seq);
-	at = put_field_u64(at, context->id);
+	at = put_field_hash(at, context->prev_hash);
+	at = dcep_put_field_number(at, context->seq);
+	at = dcep_put_field_number(at, context->id);
 	at = dcep_put_u32(at, 1);
 	*at++ = (uint8_t) context->kind;
-	at = put_field_u64(at, context->payer);
-	at = put_field_u64(at, context->payee);
-	at = put_field_u64(at, context->amount);
-	at = put_field_u64(at, context->created_at);
+	at = dcep_put_field_number(at, context->payer);
+	at = dcep_put_field_number(at, context->payee);
+	at = dcep_put_field_number(at, context->amount);
+	at = dcep_put_field_number(at, context->created_at);
 	at = put_field_text(at, context->key);
 	at = put_field_inputs(at, context->inputs, context->input_count);
 	at = put_field_text(at, context->memo);

@@ -154,6 +154,20 @@ typedef struct DcepText
 	uint32_t len;
 } DcepText;
 
+/* Fields of what is hashed, each after its length: a number; the length alone of a text, 0xFFFFFFFF where it is absent. */
+extern uint8_t *dcep_put_field_number(uint8_t *to, int64_t value);
+extern uint8_t *dcep_put_text_length(uint8_t *to, DcepText text);
+
+#define DCEP_TAG_LEN 16 /* of a text that says what is hashed or signed, zeros behind it */
+
+/*
+ * What the records of an institution's chain begin with (entry.h, act.h): the
+ * tag of their hash, their own tag, prev_hash and institution.
+ */
+#define DCEP_RECORD_HEAD_LEN (1 + DCEP_TAG_LEN + (4 + DCEP_HASH_LEN) + (4 + 2))
+extern uint8_t *dcep_put_record_head(uint8_t *to, uint8_t hash_tag, const char tag[DCEP_TAG_LEN],
+									 const uint8_t prev_hash[DCEP_HASH_LEN], int institution);
+
 /* What a transfer's hash covers beside its two coins. */
 typedef struct DcepContext
 {

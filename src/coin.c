@@ -85,25 +85,6 @@ sum_coins(int64 wallet, Snapshot snapshot)
 	return sum;
 }
 
-/* Sum of those that no order freezes. */
-static int64
-sum_free_coins(const Holder *holder, TimestampTz now, Snapshot snapshot)
-{
-	DcepTable *table = dcep_table_open(DCEP_COIN, NULL);
-	DcepScan scan = dcep_holding_scan(table, snapshot, holder->wallet);
-	int64 sum = 0;
-
-	while (dcep_scan_next(&scan, ForwardScanDirection))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!dcep_controls_freeze(holder->controls, DatumGetInt64(dcep_column(table, DCEP_COIN_ID)), now))
-			sum += DatumGetInt64(dcep_column(table, DCEP_COIN_AMOUNT));
-	}
-	dcep_scan_end(&scan);
-	dcep_table_close(table);
-	return sum;
-}
-
 /* May the wallet pay nothing at all? */
 static bool
 is_blocked(const Holder *holder, TimestampTz now)
@@ -127,14 +108,16 @@ dcep_available(PG_FUNCTION_ARGS)
 {
 	Holder holder = require_wallet(PG_GETARG_WALLET_ID(0));
 	TimestampTz now = GetCurrentTimestamp();
+	DcepTable *coins;
 	int64 sum;
 	int64 held;
 
 	if (is_blocked(&holder, now))
 		PG_RETURN_INT64(0);
-	if (holder.controls == NULL)
-		PG_RETURN_INT64(sum_coins(holder.wallet, GetActiveSnapshot()));
-	sum = sum_free_coins(&holder, now, GetActiveSnapshot());
+	coins = dcep_table_open(DCEP_COIN, NULL);
+	sum = dcep_holding_sum(coins, GetActiveSnapshot(), holder.wallet) -
+		  dcep_controls_frozen(holder.controls, coins, holder.wallet, now, GetActiveSnapshot());
+	dcep_table_close(coins);
 	held = dcep_controls_held(holder.controls, now);
 	PG_RETURN_INT64(held < sum ? sum - held : 0);
 }

@@ -26,6 +26,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "array.h"
 #include "crypto.h"
 #include "table.h"
 
@@ -90,19 +91,8 @@ dcep_config_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Makes room for one more element and returns it zeroed. */
-static void *
-append(void **array, int *count, size_t size)
-{
-	if (*array == NULL)
-		*array = palloc(size);
-	else if ((*count & (*count - 1)) == 0) /* full at every power of two */
-		*array = repalloc(*array, (size_t) *count * 2 * size);
-	(*count)++;
-	return memset((char *) *array + (size_t) (*count - 1) * size, 0, size);
-}
-
-#define APPEND(config, field) append((void **) &(config)->field, &(config)->field##_count, sizeof(*(config)->field))
+#define APPEND(config, field) \
+	dcep_array_append((void **) &(config)->field, &(config)->field##_count, sizeof(*(config)->field))
 
 /* A column that may be null. */
 static bool
@@ -220,7 +210,7 @@ read_agreement(DcepConfig *config, DcepTable *table)
 	DcepAgreement *agreement = APPEND(config, agreement);
 
 	agreement->supervisor = DatumGetInt16(dcep_column(table, 1));
-	agreement->operator= DatumGetInt16(dcep_column(table, 2));
+	agreement->operator_code = DatumGetInt16(dcep_column(table, 2));
 	agreement->shows_wallets = DatumGetBool(dcep_column(table, 3));
 	agreement->shows_transfers = DatumGetBool(dcep_column(table, 4));
 	agreement->valid_from = DatumGetTimestampTz(dcep_column(table, 5));

@@ -65,7 +65,7 @@ typedef struct DcepControlledClass
 typedef struct DcepAgreement
 {
 	int supervisor;
-	int operator;
+	int operator_code;
 	bool shows_wallets;
 	bool shows_transfers;
 	TimestampTz valid_from;

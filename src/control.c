@@ -7,6 +7,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "array.h"
+#include "holding.h"
 #include "table.h"
 
 /* Columns of dcep.control_effect. */
@@ -48,13 +50,7 @@ add_effects(DcepTable *table, Snapshot snapshot, int64 target, DcepControls *con
 	DcepScan scan = dcep_scan_number(table, DCEP_CONTROL_EFFECT_PKEY, snapshot, target);
 
 	while (dcep_scan_next(&scan, ForwardScanDirection))
-	{
-		if (controls->control == NULL)
-			controls->control = palloc(sizeof(DcepControl));
-		else if ((controls->count & (controls->count - 1)) == 0) /* full at every power of two */
-			controls->control = repalloc(controls->control, (Size) controls->count * 2 * sizeof(DcepControl));
-		read_effect(table, &controls->control[controls->count++]);
-	}
+		read_effect(table, dcep_array_append((void **) &controls->control, &controls->count, sizeof(DcepControl)));
 	dcep_scan_end(&scan);
 }
 
@@ -156,4 +152,24 @@ dcep_controls_freeze(const DcepControls *controls, int64 coin, TimestampTz now)
 			dcep_control_is_in_force(&controls->control[i], now))
 			return true;
 	return false;
+}
+
+/* What live coins of a wallet orders freeze; a coin that several freeze counts once. */
+int64
+dcep_controls_frozen(const DcepControls *controls, DcepTable *coins, int64 wallet, TimestampTz now, Snapshot snapshot)
+{
+	int64 frozen = 0;
+
+	for (int i = 0; controls && i < controls->count; i++)
+	{
+		const DcepControl *control = &controls->control[i];
+		const DcepControls before = {i, controls->control};
+
+		if (control->kind == DCEP_CONTROL_FREEZE_COINS && dcep_control_is_in_force(control, now) &&
+			!dcep_controls_freeze(&before, control->coin, now) &&
+			dcep_holding_has(coins, snapshot, wallet, control->amount, control->coin))
+			frozen += control->amount;
+	}
+	ExecClearTuple(coins->slot);
+	return frozen;
 }

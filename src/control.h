@@ -17,6 +17,7 @@
 #include "utils/snapshot.h"
 
 #include "config.h"
+#include "table.h"
 
 /* Numbers of the kinds in dcep.control_effect. */
 typedef enum DcepControlKind
@@ -79,5 +80,9 @@ extern int64 dcep_controls_held(const DcepControls *controls, TimestampTz now);
 
 /* Is this coin frozen? */
 extern bool dcep_controls_freeze(const DcepControls *controls, int64 coin, TimestampTz now);
+
+/* What a wallet's live coins that orders freeze are worth; `coins` is dcep.coin. */
+extern int64 dcep_controls_frozen(const DcepControls *controls, DcepTable *coins, int64 wallet, TimestampTz now,
+								  Snapshot snapshot);
 
 #endif

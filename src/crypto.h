@@ -69,7 +69,6 @@ extern DcepVerdict dcep_verify(DcepKeyPair *key, const void *message, size_t len
  * Signs and verifies a hash: the message is a tag, which says what the hash is of
  * so that no signature passes for one of another kind, and the hash.
  */
-#define DCEP_TAG_LEN 16 /* with its NUL where the text is shorter */
 extern bool dcep_sign_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],
 						   uint8_t signature[DCEP_SIGNATURE_LEN]);
 extern DcepVerdict dcep_verify_hash(DcepKeyPair *key, const char tag[DCEP_TAG_LEN], const uint8_t hash[DCEP_HASH_LEN],

@@ -3,36 +3,21 @@
  */
 #include "entry.h"
 
-#include <string.h>
-
 #define ENTRY_TAG 0x05
-#define ENTRY_FIXED_LEN (1 + 16 + (4 + DCEP_HASH_LEN) + (4 + 2) + 5 * (4 + 8) + 4)
+#define ENTRY_FIXED_LEN (DCEP_RECORD_HEAD_LEN + 5 * (4 + 8) + 4)
 #define MESSAGE_TAG "dcep reserve v1" /* 16 bytes with its NUL */
-#define ABSENT 0xFFFFFFFF
-
-/* A number with its length before it. */
-static uint8_t *
-put_number(uint8_t *to, int64_t value)
-{
-	return dcep_put_u64(dcep_put_u32(to, 8), (uint64_t) value);
-}
 
 /* Everything but the reference's bytes. */
 static void
-put_fixed(const DcepEntry *entry, uint8_t *to)
+put_fixed(const DcepEntry *entry, uint8_t to[ENTRY_FIXED_LEN])
 {
-	*to++ = ENTRY_TAG;
-	memcpy(to, MESSAGE_TAG, DCEP_TAG_LEN);
-	to = dcep_put_u32(to + DCEP_TAG_LEN, DCEP_HASH_LEN);
-	memcpy(to, entry->prev_hash, DCEP_HASH_LEN);
-	to = dcep_put_u32(to + DCEP_HASH_LEN, 2);
-	to = dcep_put_u16(to, (uint16_t) entry->institution);
-	to = put_number(to, entry->seq);
-	to = put_number(to, entry->amount);
-	to = put_number(to, entry->balance);
-	to = put_number(to, entry->transfer);
-	to = put_number(to, entry->created_at);
-	dcep_put_u32(to, entry->reference.data ? entry->reference.len : ABSENT);
+	to = dcep_put_record_head(to, ENTRY_TAG, MESSAGE_TAG, entry->prev_hash, entry->institution);
+	to = dcep_put_field_number(to, entry->seq);
+	to = dcep_put_field_number(to, entry->amount);
+	to = dcep_put_field_number(to, entry->balance);
+	to = dcep_put_field_number(to, entry->transfer);
+	to = dcep_put_field_number(to, entry->created_at);
+	dcep_put_text_length(to, entry->reference);
 }
 
 /* Hash of an entry. */

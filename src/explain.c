@@ -154,20 +154,6 @@ gather_facts(Explanation *explanation)
 	facts->payee_limits = class_of(explanation, facts->payee);
 }
 
-/* Does the payer keep what is held? */
-static bool
-ask_hold(Explanation *explanation, DcepRefusal *refusal)
-{
-	DcepPurse *payer = explanation->payer;
-	DcepStatement *looking = &explanation->looking;
-	TimestampTz now = explanation->facts.now;
-
-	return dcep_rules_hold(&explanation->order, dcep_controls_held(payer->party.controls, now),
-						   dcep_purse_balance(&looking->purses, payer, explanation->snapshot) -
-							   dcep_spend_frozen(looking, payer, now, explanation->snapshot),
-						   refusal);
-}
-
 /* Do the payer's coins cover the amount, and verify? */
 static bool
 ask_coins(Explanation *explanation, DcepRefusal *refusal)
@@ -200,7 +186,8 @@ ask(Explanation *explanation, DcepRule rule, DcepRefusal *refusal)
 				&explanation->order, explanation->facts.payee_limits,
 				dcep_purse_balance(&explanation->looking.purses, explanation->payee, explanation->snapshot), refusal);
 		case DCEP_RULE_HOLD:
-			return ask_hold(explanation, refusal);
+			return dcep_spend_keeps_hold(&explanation->looking, &explanation->order, explanation->payer,
+										 explanation->facts.now, explanation->snapshot, refusal);
 		case DCEP_RULE_COINS:
 			return ask_coins(explanation, refusal);
 		case DCEP_RULE_RESERVE:

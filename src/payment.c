@@ -256,20 +256,6 @@ check_cap(Payment *payment)
 						  payment->refusal);
 }
 
-/* What supervisors' orders hold of the payer's money; coins that they freeze are no part of what it is held of. */
-static bool
-check_hold(Payment *payment)
-{
-	DcepStatement *statement = payment->statement;
-	DcepPurse *payer = payment->payer;
-	int64 held = dcep_controls_held(payer->party.controls, payment->now);
-
-	return held == 0 || dcep_rules_hold(&payment->instruction->order, held,
-										dcep_purse_balance(&statement->purses, payer, payment->snapshot) -
-											dcep_spend_frozen(statement, payer, payment->now, payment->snapshot),
-										payment->refusal);
-}
-
 /* The payer's limits and the payee's cap, which a consolidation cannot exceed: no money moves. */
 static bool
 check_limits(Payment *payment)
@@ -278,11 +264,13 @@ check_limits(Payment *payment)
 	const DcepParty *payer = &payment->named->party;
 	const DcepClass *limits = dcep_config_class(payment->config, payer->class, payment->day);
 
-	return dcep_rules_dealings(payment->config, order, payer, &payment->payee->party, &payment->usage, payment->day,
+	return dcep_rules_dealings(payment->config, payer, &payment->payee->party, &payment->usage, payment->day,
 							   payment->now, payment->refusal) &&
 		   dcep_rules_limits(order, limits, payer->controls, payment->day, payment->now, &payment->usage,
 							 payment->refusal) &&
-		   check_cap(payment) && check_hold(payment);
+		   check_cap(payment) &&
+		   dcep_spend_keeps_hold(payment->statement, order, payment->payer, payment->now, payment->snapshot,
+								 payment->refusal);
 }
 
 /* May the payer pay, may the payee receive, and where a till pays, may it? */

@@ -352,10 +352,9 @@ check_count(const DcepParty *payer, const DcepUsage *usage, DateADT day, Timesta
 
 /* May these two pay each other, at this time, once more today? */
 bool
-dcep_rules_dealings(const DcepConfig *config, const DcepOrder *order PG_USED_FOR_ASSERTS_ONLY, const DcepParty *payer,
-					const DcepParty *payee, const DcepUsage *usage, DateADT day, TimestampTz now, DcepRefusal *refusal)
+dcep_rules_dealings(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee, const DcepUsage *usage,
+					DateADT day, TimestampTz now, DcepRefusal *refusal)
 {
-	Assert(payer->wallet != payee->wallet || order->kind == DCEP_KIND_CONSOLIDATE);
 	if (payer->controls == NULL && payee->controls == NULL)
 		return true;
 	return check_bars(payer, payee, now, refusal) && check_windows(config, payer, now, refusal) &&

@@ -58,9 +58,8 @@ extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, co
 extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 									const DcepParty *payee, TimestampTz now, DcepRefusal *refusal);
 /* May these two pay each other, at this time, once more today? (LG208, 209, 210) */
-extern bool dcep_rules_dealings(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
-								const DcepParty *payee, const DcepUsage *usage, DateADT day, TimestampTz now,
-								DcepRefusal *refusal);
+extern bool dcep_rules_dealings(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee,
+								const DcepUsage *usage, DateADT day, TimestampTz now, DcepRefusal *refusal);
 /*
  * Is the order within the payer's limits, those of its class and those of
  * orders (LG203, 204, 205)? `usage` becomes what it will be after the payment.

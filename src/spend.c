@@ -263,48 +263,27 @@ dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount
 {
 	DcepSpend spend;
 
-	gather_coins(statement->purses.coin, purse, amount, GetCurrentTimestamp(), snapshot, &spend);
+	/* Only orders ask for the time. */
+	gather_coins(statement->purses.coin, purse, amount, purse->party.controls ? GetCurrentTimestamp() : 0, snapshot,
+				 &spend);
 	if (spend.stored)
 		pfree(spend.stored);
 	return spend.total >= amount;
 }
 
-/* Does an earlier effect freeze the same coin? */
-static bool
-is_repeated(const DcepControls *controls, int n, TimestampTz now)
+/* Does a payer keep what orders hold? */
+bool
+dcep_spend_keeps_hold(DcepStatement *statement, const DcepOrder *order, DcepPurse *payer, TimestampTz now,
+					  Snapshot snapshot, DcepRefusal *refusal)
 {
-	for (int i = 0; i < n; i++)
-		if (controls->control[i].kind == DCEP_CONTROL_FREEZE_COINS &&
-			controls->control[i].coin == controls->control[n].coin &&
-			dcep_control_is_in_force(&controls->control[i], now))
-			return true;
-	return false;
-}
+	const DcepControls *controls = payer->party.controls;
+	int64 held = dcep_controls_held(controls, now);
 
-/* What live coins of a purse orders freeze. */
-int64
-dcep_spend_frozen(DcepStatement *statement, const DcepPurse *purse, TimestampTz now, Snapshot snapshot)
-{
-	const DcepControls *controls = purse->party.controls;
-	DcepTable *table = statement->purses.coin;
-	int64 frozen = 0;
-
-	for (int i = 0; controls && i < controls->count; i++)
-	{
-		const DcepControl *control = &controls->control[i];
-		ScanKeyData keys[DCEP_COIN_COLUMNS];
-
-		if (control->kind != DCEP_CONTROL_FREEZE_COINS || !dcep_control_is_in_force(control, now) ||
-			is_repeated(controls, i, now))
-			continue;
-		dcep_key_number(&keys[0], DCEP_COIN_OWNER, purse->party.wallet);
-		dcep_key_number(&keys[1], DCEP_COIN_AMOUNT, control->amount);
-		dcep_key_number(&keys[2], DCEP_COIN_ID, control->coin);
-		if (dcep_table_find(table, DCEP_COIN_PKEY, snapshot, keys, DCEP_COIN_COLUMNS))
-			frozen += control->amount;
-	}
-	ExecClearTuple(table->slot);
-	return frozen;
+	return held == 0 || dcep_rules_hold(order, held,
+										dcep_purse_balance(&statement->purses, payer, snapshot) -
+											dcep_controls_frozen(controls, statement->purses.coin, payer->party.wallet,
+																 now, snapshot),
+										refusal);
 }
 
 /* Chooses coins that cover an amount. */

@@ -57,8 +57,12 @@ typedef struct DcepSpend
 extern bool dcep_spend_select(DcepStatement *statement, const DcepConfig *config, DcepPurse *purse, int64 amount,
 							  TimestampTz now, Snapshot snapshot, DcepSpend *spend, DcepRefusal *refusal);
 
-/* What live coins of a purse orders freeze. */
-extern int64 dcep_spend_frozen(DcepStatement *statement, const DcepPurse *purse, TimestampTz now, Snapshot snapshot);
+/*
+ * Does a purse keep what orders hold of its money, if it pays this (LG207)? Coins
+ * that orders freeze are no part of what it is held of. Locked, or looked at.
+ */
+extern bool dcep_spend_keeps_hold(DcepStatement *statement, const DcepOrder *order, DcepPurse *payer, TimestampTz now,
+								  Snapshot snapshot, DcepRefusal *refusal);
 
 /* Do a purse's coins cover an amount, as far as the snapshot and the statement show? The purse need not be locked. */
 extern bool dcep_spend_covers(DcepStatement *statement, const DcepPurse *purse, int64 amount, Snapshot snapshot);

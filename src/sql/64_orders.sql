@@ -146,6 +146,17 @@ $$;
 COMMENT ON FUNCTION dcep.resolve_target(jsonb) IS
 'Internal: the wallets, class and coins of a target, or an error (22023, 22P02, LG305). wallets are those of the coins, one each, where coins are given';
 
+CREATE FUNCTION dcep.require_case_no(case_no text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF COALESCE(case_no, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a case number is required',
+            HINT = 'Give the case number or the legal basis.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.require_case_no(text) IS 'Internal: an error (22023) where an order has no case number';
+
 -- A kind takes what it needs and nothing else.
 CREATE FUNCTION dcep.check_order_terms(kind text, coins bigint[], amount bigint, counterparty dcep.wallet_id, daily_from time,
                                        daily_until time) RETURNS void
@@ -217,7 +228,7 @@ CREATE FUNCTION dcep.put_into_effect(o dcep.control_order) RETURNS void
 BEGIN
     INSERT INTO dcep.control_effect SELECT * FROM dcep.effects_of(o);
     IF o.class IS NOT NULL THEN
-        INSERT INTO dcep.controlled_class VALUES (o.operator, o.class, -(o.operator * 10000::bigint + o.class) - 1)
+        INSERT INTO dcep.controlled_class SELECT o.operator, o.class, e.target FROM dcep.effects_of(o) AS e
         ON CONFLICT DO NOTHING;
         RETURN;
     END IF;
@@ -231,6 +242,15 @@ END
 $$;
 COMMENT ON FUNCTION dcep.put_into_effect(dcep.control_order) IS 'Internal: what payments see of an order';
 
+CREATE FUNCTION dcep.is_agreed(supervisor integer, operator integer, kind text) RETURNS boolean
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM dcep.agreement AS g
+                    WHERE g.supervisor = is_agreed.supervisor AND g.operator = is_agreed.operator AND is_agreed.kind = ANY (g.kinds)
+                      AND g.valid_from <= clock_timestamp() AND clock_timestamp() < g.valid_until)
+$$;
+COMMENT ON FUNCTION dcep.is_agreed(integer, integer, text) IS
+'Internal: is there an agreement in force right now that covers this kind of order?';
+
 -- Is every operator that an order bears on within the supervisor's agreements?
 CREATE FUNCTION dcep.check_agreements(supervisor integer, kind text, operators integer[]) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -238,10 +258,7 @@ DECLARE
     outside integer;
 BEGIN
     SELECT u.code INTO outside FROM unnest(operators) AS u (code)
-     WHERE NOT EXISTS (SELECT FROM dcep.agreement AS g
-                        WHERE g.supervisor = check_agreements.supervisor AND g.operator = u.code
-                          AND check_agreements.kind = ANY (g.kinds)
-                          AND g.valid_from <= clock_timestamp() AND clock_timestamp() < g.valid_until)
+     WHERE NOT dcep.is_agreed(supervisor, u.code, kind)
      ORDER BY u.code LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'order outside the supervisor''s agreement',
@@ -281,10 +298,7 @@ BEGIN
     END IF;
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
     PERFORM dcep.require_members('kind of order', ARRAY[kind], dcep.order_kinds());
-    IF COALESCE(case_no, '') = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a case number is required',
-            HINT = 'Give the case number or the legal basis.';
-    END IF;
+    PERFORM dcep.require_case_no(case_no);
     SELECT * INTO STRICT found_target FROM dcep.resolve_target(target);
     PERFORM dcep.check_order_terms(kind, found_target.coins, amount, counterparty, daily_from, daily_until);
     o.valid_from := COALESCE(impose.valid_from, clock_timestamp());

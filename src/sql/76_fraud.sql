@@ -31,10 +31,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'transfer and method must not be null';
     END IF;
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
-    IF COALESCE(case_no, '') = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a case number is required',
-            HINT = 'Give the case number or the legal basis.';
-    END IF;
+    PERFORM dcep.require_case_no(case_no);
     IF NOT EXISTS (SELECT FROM dcep.transfer AS t WHERE t.id = report_fraud.transfer) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('transfer %s does not exist', transfer);
     END IF;
@@ -54,10 +51,7 @@ BEGIN
     LOOP
         SELECT array_agg(s.wallet), array_agg(s.tainted) INTO found_wallets, o.amounts
           FROM dcep.stolen_value(transfer, method) AS s
-         WHERE NOT s.is_house AND EXISTS (
-             SELECT FROM dcep.agreement AS g
-              WHERE g.supervisor = o.supervisor AND g.operator = s.institution AND 'hold_amount' = ANY (g.kinds)
-                AND g.valid_from <= clock_timestamp() AND clock_timestamp() < g.valid_until);
+         WHERE NOT s.is_house AND dcep.is_agreed(o.supervisor, s.institution, 'hold_amount');
         EXIT WHEN found_wallets IS NULL OR found_wallets <@ reached;
         PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (found_wallets) ORDER BY w.id FOR NO KEY UPDATE;
         UPDATE dcep.wallet AS w SET flags = w.flags WHERE w.id = ANY (found_wallets) AND w.id <> ALL (reached);
