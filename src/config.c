@@ -19,6 +19,7 @@
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -245,6 +246,13 @@ read_kinds(DcepConfig *config)
 													 CStringGetDatum(dcep_kind_name(kind)));
 }
 
+/* The newest snapshot; but no process of a parallel query may take one of its own. */
+static Snapshot
+newest_snapshot(void)
+{
+	return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+}
+
 /* Reads the whole configuration into the current memory context. */
 static DcepConfig *
 read_config(void)
@@ -252,9 +260,8 @@ read_config(void)
 	DcepConfig *config = palloc0(sizeof(DcepConfig));
 	Snapshot snapshot;
 
-	/* No process of a parallel query may take a snapshot of its own. */
 	is_provisional = IsInParallelMode();
-	snapshot = RegisterSnapshot(is_provisional ? GetActiveSnapshot() : GetLatestSnapshot());
+	snapshot = RegisterSnapshot(newest_snapshot());
 	read_kinds(config);
 	for (size_t i = 0; i < lengthof(sources); i++)
 		sources[i].relid = read_table(config, sources[i].table, snapshot, sources[i].read_row);
@@ -332,6 +339,34 @@ dcep_config_key(const DcepConfig *config, int institution, int number)
 		if (config->key[i].institution == institution && config->key[i].number == number)
 			return &config->key[i];
 	return NULL;
+}
+
+/* Is there such a row in dcep.signing_key? */
+static bool
+is_key_on_record(int institution, int number)
+{
+	DcepTable *table = dcep_table_open(DCEP_SIGNING_KEY, NULL);
+	Snapshot snapshot = RegisterSnapshot(newest_snapshot());
+	ScanKeyData keys[2];
+	bool found;
+
+	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(institution));
+	dcep_key_init(&keys[1], 2, F_INT4EQ, InvalidOid, Int32GetDatum(number));
+	found = dcep_table_find(table, DCEP_SIGNING_KEY_PKEY, snapshot, keys, lengthof(keys));
+	dcep_table_close(table);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
+/* A key that the copy did not have. */
+const DcepSigningKey *
+dcep_config_key_on_record(int institution, int number)
+{
+	/* Only for a key that is there, since each copy is kept until the transaction ends. */
+	if (!is_key_on_record(institution, number))
+		return NULL;
+	is_current = false;
+	return dcep_config_key(dcep_config(), institution, number);
 }
 
 /* Limits of a class on a day: the youngest that had begun by then. */

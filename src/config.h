@@ -108,6 +108,11 @@ extern const DcepConfig *dcep_config_required(void);
 /* NULL where there is none. */
 extern const DcepInstitution *dcep_config_institution(const DcepConfig *config, int code);
 extern const DcepSigningKey *dcep_config_key(const DcepConfig *config, int institution, int number);
+/*
+ * A key that dcep_config_key() did not find, looked for on record: a transaction's rows are visible a moment before
+ * its message reaches us that the configuration has changed, so that a coin may name a key that the copy has not.
+ */
+extern const DcepSigningKey *dcep_config_key_on_record(int institution, int number);
 /* Limits of a class on a day; an error where the class has none for that day. */
 extern const DcepClass *dcep_config_class(const DcepConfig *config, int class, DateADT day);
 

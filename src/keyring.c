@@ -10,7 +10,6 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -122,12 +121,9 @@ dcep_keyring_verifier(const DcepConfig *config, int institution, int number, Tim
 {
 	const DcepSigningKey *key = dcep_config_key(config, institution, number);
 
+	/* The key may have been made, and have signed this, since the copy was read. */
 	if (key == NULL)
-	{
-		/* The caller may have waited for a lock while a new key was made and signed this. */
-		AcceptInvalidationMessages();
-		key = dcep_config_key(dcep_config(), institution, number);
-	}
+		key = dcep_config_key_on_record(institution, number);
 	if (key == NULL)
 	{
 		dcep_refuse(refusal, ERRCODE_DCEP_KEY_UNKNOWN, "signing key is not known to this ledger");

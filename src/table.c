@@ -26,6 +26,7 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_LEDGER] = "ledger",
 	[DCEP_INSTITUTION] = "institution",
 	[DCEP_SIGNING_KEY] = "signing_key",
+	[DCEP_SIGNING_KEY_PKEY] = "signing_key_pkey",
 	[DCEP_WALLET_CLASS] = "wallet_class",
 	[DCEP_INSTITUTION_ROLE] = "institution_role",
 	[DCEP_TILL] = "till",

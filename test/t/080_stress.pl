@@ -49,9 +49,10 @@ my %does = (
 	freeze => "SELECT dcep.freeze(w(i), (ARRAY['debit', 'credit', 'both'])[1 + (random() * 2)::int], 'stress'), dcep.unfreeze(w(i), 'both', 'stress') FROM (SELECT (random() * 20)::int AS i) AS s",
 	reserve => "SELECT dcep.issue(2, 10), dcep.redeem(2, 5), dcep.deposit_reserve(2, 7)",
 	savepoint => "DO 'BEGIN PERFORM dcep.transfer(w(3), w(1), 2); BEGIN PERFORM dcep.transfer(w(3), w(4), 3); RAISE EXCEPTION USING ERRCODE = ''LG999''; EXCEPTION WHEN SQLSTATE ''LG999'' THEN NULL; END; PERFORM dcep.transfer(w(3), w(4), 4); END'",
-	rotate => "SELECT dcep.generate_key(2, (ARRAY['ed25519', 'p256'])[1 + (random())::int])",
+	rotate => "SELECT dcep.generate_key(3, (ARRAY['ed25519', 'p256'])[1 + (random())::int])",
+	rotate_and_pay => "SELECT dcep.generate_key(3, 'p256'), dcep.transfer(w(1), w(4), 3)",
 	read => "SELECT dcep.balance($a), (SELECT count(*) FROM dcep.verify_chain($a, false))");
-my %weight = (single => 30, keyed => 10, bulk => 4, conflict => 5, submit => 5, capped => 12, freeze => 2, reserve => 3, savepoint => 5, rotate => 1, read => 5);
+my %weight = (single => 30, keyed => 10, bulk => 4, conflict => 5, submit => 5, capped => 12, freeze => 2, reserve => 3, savepoint => 5, rotate => 1, rotate_and_pay => 2, read => 5);
 
 # Each client plays a script of its own, through whatever is refused.
 srand $seed;
