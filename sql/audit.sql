@@ -128,6 +128,8 @@ SELECT check_name, institution, wallet_name, transfer, detail FROM t.corrupt($$U
 SELECT check_name, institution, wallet_name, transfer, detail FROM t.corrupt($$UPDATE dcep.wallet_chain SET year_spent = year_spent - 1 WHERE wallet = t.w('a3')$$);
 SELECT check_name, institution, wallet_name, transfer, detail FROM t.corrupt($$UPDATE dcep.wallet_chain SET day_count = 1 WHERE wallet = t.w('a3')$$);
 SELECT check_name, institution, wallet_name, transfer FROM t.corrupt($$UPDATE dcep.wallet_chain SET day = day - 1 WHERE wallet = t.w('a3')$$);
+-- Usage of a wallet that has never paid.
+SELECT check_name, institution, wallet_name, transfer, detail FROM t.corrupt($$UPDATE dcep.wallet_chain SET day_count = 3 WHERE wallet = t.w('a4')$$);
 
 -- --- wallets -----------------------------------------------------------------------------------------
 

@@ -161,6 +161,18 @@ read_payer(Payment *payment)
 		dcep_purse_read(purses, payment->named, payment->snapshot);
 }
 
+/*
+ * Where something of the payer's money is held, counts the money before the
+ * payment has its time: what was credited later does not count, and the auditor
+ * can tell so by the credit's time.
+ */
+static void
+count_held(Payment *payment)
+{
+	if (dcep_controls_held(payment->payer->party.controls, GetCurrentTimestamp()) > 0)
+		(void) dcep_purse_balance(&payment->statement->purses, payment->payer, payment->snapshot);
+}
+
 /* Meets the two parties: finds them, locks them, and reads the payer under its lock. */
 static bool
 meet_parties(Payment *payment)
@@ -181,6 +193,7 @@ meet_parties(Payment *payment)
 	/* Others may have paid while we waited for the lock. */
 	payment->snapshot = dcep_purses_snapshot(&statement->purses);
 	read_payer(payment);
+	count_held(payment);
 	payment->now = GetCurrentTimestamp();
 	payment->day = Max(dcep_config_day(payment->config, payment->now), payment->payer->usage.day);
 	return true;
@@ -256,6 +269,19 @@ check_cap(Payment *payment)
 						  payment->refusal);
 }
 
+/* May the two deal with each other, and where a till pays, may it deal with the payee? */
+static bool
+check_dealings(Payment *payment)
+{
+	const DcepParty *payee = &payment->payee->party;
+
+	return dcep_rules_dealings(payment->config, &payment->named->party, payee, &payment->usage, payment->day,
+							   payment->now, payment->refusal) &&
+		   (payment->payer == payment->named ||
+			dcep_rules_dealings(payment->config, &payment->payer->party, payee, &payment->usage, payment->day,
+								payment->now, payment->refusal));
+}
+
 /* The payer's limits and the payee's cap, which a consolidation cannot exceed: no money moves. */
 static bool
 check_limits(Payment *payment)
@@ -264,8 +290,7 @@ check_limits(Payment *payment)
 	const DcepParty *payer = &payment->named->party;
 	const DcepClass *limits = dcep_config_class(payment->config, payer->class, payment->day);
 
-	return dcep_rules_dealings(payment->config, payer, &payment->payee->party, &payment->usage, payment->day,
-							   payment->now, payment->refusal) &&
+	return check_dealings(payment) &&
 		   dcep_rules_limits(order, limits, payer->controls, payment->day, payment->now, &payment->usage,
 							 payment->refusal) &&
 		   check_cap(payment) &&
@@ -280,8 +305,8 @@ check_restrictions(Payment *payment)
 	const DcepOrder *order = &payment->instruction->order;
 	DcepParty *named = &payment->named->party;
 
-	/* An order came upon the vault while its till was waited for: limits that one chain measures are not the till's. */
-	if (payment->payer != payment->named && named->controls)
+	/* An order came upon the vault or the till while that was waited for: what one chain measures is not the other's. */
+	if (payment->payer != payment->named && (named->controls || payment->payer->party.controls))
 		named->changing = true;
 	return dcep_rules_restrictions(payment->config, order, named, &payment->payee->party, payment->now,
 								   payment->refusal) &&

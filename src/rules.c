@@ -504,7 +504,8 @@ ask_restrictions(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
 			return check_payer(facts->config, facts->till, refusal) &&
 				   check_payer_orders(facts->till, facts->now, refusal);
 		case DCEP_RULE_BARS:
-			return check_bars(facts->payer, facts->payee, facts->now, refusal);
+			return check_bars(facts->payer, facts->payee, facts->now, refusal) &&
+				   (facts->till == NULL || check_bars(facts->till, facts->payee, facts->now, refusal));
 		case DCEP_RULE_WINDOWS:
 			return check_windows(facts->config, facts->payer, facts->now, refusal);
 		default:

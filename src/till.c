@@ -63,7 +63,11 @@ dcep_till_may_pay(const DcepConfig *config, const DcepInstitution *owner, const 
 
 /* --- choosing ---------------------------------------------------------------- */
 
-/* Is a party that has been read a till that may pay? A row of dcep.till could name any wallet. */
+/*
+ * Is a party that has been read a till that may pay, or a vault?  A row of dcep.till
+ * could name any wallet.  Where orders bear on it, it pays when it is named alone:
+ * what they cap and count is measured on who is named.
+ */
 static bool
 is_able(const DcepPurse *purse)
 {
@@ -71,7 +75,7 @@ is_able(const DcepPurse *purse)
 
 	Assert(purse->known);
 	return party->exists && !party->closed && !party->changing && party->class == DCEP_CLASS_VAULT &&
-		   (party->flags & DCEP_FLAG_NO_DEBIT) == 0;
+		   (party->flags & DCEP_FLAG_NO_DEBIT) == 0 && party->controls == NULL;
 }
 
 /*

@@ -193,6 +193,10 @@ $$;
 COMMENT ON FUNCTION dcep.check_order_terms(text, bigint[], bigint, dcep.wallet_id, time, time) IS
 'Internal: refuses terms that a kind of order does not take, or lacks (22023, LG305)';
 
+CREATE FUNCTION dcep.class_target(institution integer, class integer) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN -(institution * 10000::bigint + class) - 1;
+COMMENT ON FUNCTION dcep.class_target(integer, integer) IS 'Internal: the target of orders on a class of an operator''s wallets, in dcep.control_effect';
+
 -- The row of payments' own table for an order, one a wallet, coin or class.
 CREATE FUNCTION dcep.effects_of(o dcep.control_order) RETURNS SETOF dcep.control_effect
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -203,7 +207,7 @@ CREATE FUNCTION dcep.effects_of(o dcep.control_order) RETURNS SETOF dcep.control
       FROM (SELECT w.wallet::bigint, COALESCE(o.coins[w.n], 0), o.amounts[w.n]
               FROM unnest(o.wallets) WITH ORDINALITY AS w (wallet, n)
             UNION ALL
-            SELECT -(o.operator * 10000::bigint + o.class) - 1, 0, NULL WHERE o.class IS NOT NULL) AS t (target, coin, amount)
+            SELECT dcep.class_target(o.operator, o.class), 0, NULL WHERE o.class IS NOT NULL) AS t (target, coin, amount)
 $$;
 COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows of dcep.control_effect that an order has until it is lifted';
 

@@ -1,4 +1,4 @@
--- Proof: chains, reserves, and the auditor that recomputes everything from the journal.
+-- Proof: chains, reserves, and the auditor's checks, which recompute everything from the journal.
 
 CREATE FUNCTION dcep.verify_chain(wallet dcep.wallet_id DEFAULT NULL, signatures boolean DEFAULT true,
                                   OUT defect text, OUT wallet_id dcep.wallet_id, OUT seq bigint, OUT transfer bigint,
@@ -15,6 +15,39 @@ COMMENT ON FUNCTION dcep.verify_reserves() IS
 
 -- --- the auditor's checks: each is a view of defects, empty when sound --------
 -- Sums must not fail on whatever number an altered row has: GREATEST, << and numeric are there for that.
+
+-- The two have bodies in SQL's own form, so that they become part of the checks that use them.
+
+CREATE FUNCTION dcep.journal_movements(OUT transfer bigint, OUT kind dcep.transfer_kind, OUT wallet dcep.wallet_id, OUT delta bigint,
+                                       OUT seq bigint, OUT created_at timestamptz) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+    SELECT t.id, t.kind, t.payee, t.amount, NULL::bigint, t.created_at
+      FROM dcep.transfer AS t WHERE t.kind NOT IN ('redeem', 'consolidate')
+    UNION ALL
+    SELECT t.id, t.kind, t.payer, -GREATEST(t.amount, -9223372036854775807), t.seq, t.created_at
+      FROM dcep.transfer AS t WHERE t.kind NOT IN ('issue', 'consolidate');
+    END;
+COMMENT ON FUNCTION dcep.journal_movements() IS
+'Internal: what each transfer adds to a wallet''s balance, minor units, negative for the payer; seq is the payer''s and NULL for a credit. In no order. Reads the journal';
+
+CREATE FUNCTION dcep.journal_usage(OUT transfer bigint, OUT payer dcep.wallet_id, OUT seq bigint, OUT amount bigint,
+                                   OUT created_at timestamptz, OUT day date, OUT day_spent numeric, OUT year_spent numeric,
+                                   OUT day_count bigint) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+    SELECT p.id, p.payer, p.seq, p.amount, p.created_at, p.day,
+           sum(p.amount) OVER (PARTITION BY p.payer, p.day ORDER BY p.seq),
+           sum(p.amount) OVER (PARTITION BY p.payer, date_trunc('year', p.day::timestamp) ORDER BY p.seq),
+           count(*) OVER (PARTITION BY p.payer, p.day ORDER BY p.seq)
+      FROM (SELECT t.id, t.payer, t.seq, t.amount, t.created_at,
+                   -- a chain's days never go back, whatever the clock did
+                   max((t.created_at AT TIME ZONE l.timezone)::date) OVER (PARTITION BY t.payer ORDER BY t.seq) AS day
+              FROM dcep.transfer AS t, dcep.ledger AS l
+             WHERE t.kind NOT IN ('consolidate', 'recover')) AS p;
+    END;
+COMMENT ON FUNCTION dcep.journal_usage() IS
+'Internal: every payment that limits count, with what its payer had paid by then, itself included, on the day and in the year (minor units, ledger''s time zone) and how often on the day. In no order. Reads the journal';
 
 -- What was issued and not redeemed is in live coins, and was taken out of reserves.
 CREATE FUNCTION dcep.audit_conservation(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
@@ -169,30 +202,13 @@ COMMENT ON FUNCTION dcep.audit_reserves() IS 'Every issue and redemption has its
 CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                   OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH paid AS (
-        SELECT t.id, t.seq, t.payer, t.amount, t.created_at, w.class,
-               -- a chain's days never go back, whatever the clock did
-               max((t.created_at AT TIME ZONE l.timezone)::date) OVER (PARTITION BY t.payer ORDER BY t.seq) AS day
-          FROM dcep.transfer AS t JOIN dcep.wallet AS w ON w.id = t.payer, dcep.ledger AS l
-         WHERE t.kind NOT IN ('consolidate', 'recover')),
-    spent AS (
-        SELECT p.*, sum(p.amount) OVER (PARTITION BY p.payer, p.day ORDER BY p.seq) AS day_spent,
-               sum(p.amount) OVER (PARTITION BY p.payer, date_trunc('year', p.day) ORDER BY p.seq) AS year_spent,
-               count(*) OVER (PARTITION BY p.payer, p.day ORDER BY p.seq) AS day_count,
-               lead(p.seq) OVER (PARTITION BY p.payer ORDER BY p.seq) IS NULL AS is_last
-          FROM paid AS p),
+    WITH spent AS (SELECT u.*, w.class FROM dcep.journal_usage() AS u JOIN dcep.wallet AS w ON w.id = u.payer),
     -- A capped wallet is locked by whoever credits or debits it, so that its ids are in order.
     held AS (
-        SELECT h.id, h.kind, h.wallet, h.delta, h.day, h.created_at, w.class, sum(h.delta) OVER (PARTITION BY h.wallet ORDER BY h.id) AS balance
-          FROM (SELECT t.id, t.kind, t.payee AS wallet, t.amount AS delta, t.created_at,
-                       (t.created_at AT TIME ZONE l.timezone)::date AS day
-                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind NOT IN ('redeem', 'consolidate')
-                UNION ALL
-                SELECT t.id, t.kind, t.payer, -GREATEST(t.amount, -9223372036854775807), t.created_at,
-                       (t.created_at AT TIME ZONE l.timezone)::date
-                  FROM dcep.transfer AS t, dcep.ledger AS l WHERE t.kind NOT IN ('issue', 'consolidate')) AS h
-          JOIN dcep.wallet AS w ON w.id = h.wallet)
-    SELECT 'limit exceeded', NULL::smallint, s.payer, s.id,
+        SELECT m.*, w.class, (m.created_at AT TIME ZONE l.timezone)::date AS day,
+               sum(m.delta) OVER (PARTITION BY m.wallet ORDER BY m.transfer) AS balance
+          FROM dcep.journal_movements() AS m JOIN dcep.wallet AS w ON w.id = m.wallet, dcep.ledger AS l)
+    SELECT 'limit exceeded', NULL::smallint, s.payer, s.transfer,
            format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(c.max_payment::text, 'any'),
                   s.day_spent, COALESCE(c.max_day::text, 'any'), s.year_spent, COALESCE(c.max_year::text, 'any'))
       FROM spent AS s
@@ -201,18 +217,21 @@ CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint,
                           ORDER BY c.valid_from DESC LIMIT 1) AS c
      WHERE s.amount > c.max_payment OR s.day_spent > c.max_day OR s.year_spent > c.max_year
     UNION ALL
-    SELECT 'balance cap exceeded', NULL, h.wallet, h.id, format('balance %s of %s', h.balance, c.max_balance)
+    SELECT 'balance cap exceeded', NULL, h.wallet, h.transfer, format('balance %s of %s', h.balance, c.max_balance)
       FROM held AS h
      CROSS JOIN LATERAL (SELECT * FROM dcep.wallet_class AS c
                           WHERE c.class = h.class AND c.valid_from <= h.day AND c.decided_at <= h.created_at
                           ORDER BY c.valid_from DESC LIMIT 1) AS c
      WHERE h.delta > 0 AND h.balance > c.max_balance AND h.kind <> 'recover'
     UNION ALL
-    SELECT 'usage on record', NULL, u.wallet, s.id,
+    SELECT 'usage on record', NULL, u.wallet, s.transfer,
            format('day %s: spent %s, this year %s, %s payments; the journal says %s: %s, %s, %s',
-                  u.day, u.day_spent, u.year_spent, u.day_count, s.day, s.day_spent, s.year_spent, s.day_count)
-      FROM dcep.wallet_chain AS u JOIN spent AS s ON s.payer = u.wallet AND s.is_last
-     WHERE (u.day, u.day_spent, u.year_spent, u.day_count) IS DISTINCT FROM (s.day, s.day_spent, s.year_spent, s.day_count)
+                  u.day, u.day_spent, u.year_spent, u.day_count,
+                  COALESCE(s.day, '-infinity'), COALESCE(s.day_spent, 0), COALESCE(s.year_spent, 0), COALESCE(s.day_count, 0))
+      FROM dcep.wallet_chain AS u
+      LEFT JOIN (SELECT DISTINCT ON (s.payer) s.* FROM spent AS s ORDER BY s.payer, s.seq DESC) AS s ON s.payer = u.wallet
+     WHERE (u.day, u.day_spent, u.year_spent, u.day_count) IS DISTINCT FROM
+           (COALESCE(s.day, '-infinity'), COALESCE(s.day_spent, 0), COALESCE(s.year_spent, 0), COALESCE(s.day_count, 0))
 $$;
 COMMENT ON FUNCTION dcep.audit_limits() IS 'No payment was over a limit of its day, no credit over a balance cap; the usage on record is that of the journal. Consolidations move no money, recoveries are by order of authorities: they count for none of these';
 
@@ -245,120 +264,3 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
      WHERE w.status = 'closed' GROUP BY w.institution, w.id
 $$;
 COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution and its chain, every till belongs to a vault, closed wallets are empty';
-
--- Orders: as they were signed, in effect as they stand, and obeyed.
-CREATE FUNCTION dcep.audit_orders(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
-                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    WITH standing AS (
-        SELECT e.* FROM dcep.control_order AS o CROSS JOIN LATERAL dcep.effects_of(o) AS e
-         WHERE NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = o.id)),
-    -- An order is in force once its act is entered: by then the payments that began before are over.
-    ruled AS (
-        SELECT o.id, o.kind, o.operator, o.class, o.counterparty, o.amount, w.wallet, o.coins[w.n] AS coin,
-               GREATEST(o.valid_from, a.entered_at) AS from_time, LEAST(o.valid_until, l.lifted_at) AS until_time
-          FROM dcep.control_order AS o
-          JOIN dcep.act AS a ON a.id = o.id
-          LEFT JOIN dcep.control_lift AS l ON l.order_id = o.id
-          LEFT JOIN LATERAL unnest(o.wallets) WITH ORDINALITY AS w (wallet, n) ON true),
-    paid AS (SELECT t.* FROM dcep.transfer AS t
-              WHERE t.kind NOT IN ('consolidate', 'recover') AND EXISTS (SELECT FROM dcep.control_order))
-    SELECT 'act: ' || d.defect, d.institution, NULL::dcep.wallet_id, NULL::bigint, format('act %s: %s', d.act, d.detail)
-      FROM dcep.verify_acts() AS d
-    UNION ALL
-    SELECT 'order without act', o.supervisor, NULL, NULL, format('order %s is not what its act says', o.id)
-      FROM dcep.control_order AS o LEFT JOIN dcep.act AS a ON a.id = o.id
-     WHERE (a.kind, a.institution, a.body::jsonb) IS DISTINCT FROM ('impose', o.supervisor, jsonb_strip_nulls(to_jsonb(o)))
-    UNION ALL
-    SELECT 'act without order', a.institution, NULL, NULL, format('act %s imposed an order that is not there', a.id)
-      FROM dcep.act AS a
-     WHERE a.kind = 'impose' AND NOT EXISTS (SELECT FROM dcep.control_order AS o WHERE o.id = a.id)
-    UNION ALL
-    SELECT 'lift without act', NULL, NULL, NULL, format('the lifting of order %s is not what its act says', l.order_id)
-      FROM dcep.control_lift AS l LEFT JOIN dcep.act AS a ON a.id = l.act
-     WHERE a.id IS NULL OR a.kind NOT IN ('lift', 'recover') OR (a.body::jsonb ->> 'order')::bigint <> l.order_id
-    UNION ALL
-    SELECT 'effect missing', s.supervisor, CASE WHEN s.target > 0 THEN s.target::dcep.wallet_id END, NULL,
-           format('order %s is not in effect as it stands', s.order_id)
-      FROM (SELECT * FROM standing EXCEPT SELECT * FROM dcep.control_effect) AS s
-    UNION ALL
-    SELECT 'effect without order', s.supervisor, CASE WHEN s.target > 0 THEN s.target::dcep.wallet_id END, NULL,
-           format('something is in effect that order %s does not say', s.order_id)
-      FROM (SELECT * FROM dcep.control_effect EXCEPT SELECT * FROM standing) AS s
-    UNION ALL
-    SELECT 'effect not looked at', w.institution, w.id, NULL, 'its flags do not say whether orders bear on it'
-      FROM dcep.wallet AS w
-     WHERE (w.flags & 4 <> 0) <> EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = w.id::bigint)
-    UNION ALL
-    SELECT 'effect not looked at', e.supervisor, NULL, NULL, format('order %s on a class is not marked', e.order_id)
-      FROM dcep.control_effect AS e
-     WHERE e.target < 0 AND NOT EXISTS (SELECT FROM dcep.controlled_class AS c WHERE c.target = e.target)
-    UNION ALL
-    SELECT 'order violated', NULL, r.wallet, p.id, format('order %s (%s) forbade it', r.id, r.kind)
-      FROM ruled AS r
-      JOIN paid AS p ON p.created_at >= r.from_time AND p.created_at < r.until_time
-       AND CASE r.kind
-               WHEN 'no_debit' THEN p.payer = r.wallet
-               WHEN 'no_credit' THEN p.payee = r.wallet
-               WHEN 'freeze' THEN r.wallet IN (p.payer, p.payee)
-               WHEN 'no_redeem' THEN p.payer = r.wallet AND p.kind IN ('exchange_out', 'redeem')
-               WHEN 'cap_payment' THEN p.payer = r.wallet AND p.amount > r.amount
-               WHEN 'bar_counterparty' THEN (p.payer, p.payee) IN ((r.wallet, r.counterparty), (r.counterparty, r.wallet))
-               WHEN 'freeze_coins' THEN p.payer = r.wallet AND r.coin = ANY (p.inputs) END
-    UNION ALL
-    SELECT 'recovery without order', NULL, t.payer, t.id, 'no act of two authorities names it'
-      FROM dcep.transfer AS t
-     WHERE t.kind = 'recover'
-       AND NOT EXISTS (SELECT FROM dcep.act AS a
-                        WHERE a.kind = 'recover' AND a.body::jsonb -> 'transfers' @> to_jsonb(t.id)
-                          AND (SELECT count(*) FROM dcep.recovery AS v
-                                WHERE v.order_id = (a.body::jsonb ->> 'order')::bigint) = 2)
-$$;
-COMMENT ON FUNCTION dcep.audit_orders() IS 'Orders and liftings are what signed acts say, payments look at just those that stand, no payment was made against one (holds, counts, windows and caps of a day apart), and no money was recovered without two authorities';
-
-CREATE FUNCTION dcep.audit(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
-                           OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    -- Compiling so many plans takes longer than auditing a small ledger.
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-    SELECT d.check_name, COALESCE(d.institution, dcep.institution(d.wallet)::smallint),
-           CASE WHEN dcep.caller_sees(d.wallet) THEN d.wallet END, d.transfer, d.detail
-      FROM (SELECT * FROM dcep.audit_conservation()
-            UNION ALL SELECT * FROM dcep.audit_operators()
-            UNION ALL SELECT * FROM dcep.audit_coins()
-            UNION ALL SELECT * FROM dcep.audit_spends()
-            UNION ALL SELECT * FROM dcep.audit_inputs()
-            UNION ALL SELECT * FROM dcep.audit_chains()
-            UNION ALL SELECT * FROM dcep.audit_reserves()
-            UNION ALL SELECT * FROM dcep.audit_limits()
-            UNION ALL SELECT * FROM dcep.audit_wallets()
-            UNION ALL SELECT * FROM dcep.audit_orders()) AS d
-$$;
-COMMENT ON FUNCTION dcep.audit() IS
-'Audits the ledger: recomputes everything from the journal and returns one row a defect, none when sound. Reads all of it and verifies every signature: tens of microseconds a transfer. By auditors and the central bank; whose wallet a defect concerns is shown to those who may see it';
-
--- --- what may be seen without seeing parties ----------------------------------
-
-CREATE VIEW dcep.proof AS
-    SELECT t.id AS transfer, t.issuer, t.key_number, t.suite, t.created_at, t.prev_hash, t.hash,
-           t.batch, t.batch_index, b.leaves, COALESCE(t.signature, b.signature) AS signature
-      FROM dcep.transfer AS t LEFT JOIN dcep.signed_batch AS b ON b.id = t.batch;
-COMMENT ON VIEW dcep.proof IS 'Every transfer''s hashes and signature, without parties and amounts. For auditors';
-
-CREATE VIEW dcep.supply AS
-    SELECT i.code AS institution, i.name,
-           COALESCE(r.reserve, 0) AS reserve,
-           COALESCE(r.issued, 0) AS issued,
-           COALESCE(r.redeemed, 0) AS redeemed,
-           COALESCE(r.issued, 0) - COALESCE(r.redeemed, 0) AS outstanding,
-           COALESCE(c.held, 0)::bigint AS held
-      FROM dcep.institution AS i
-      LEFT JOIN (SELECT e.institution,
-                        sum(e.amount)::bigint AS reserve,
-                        (-sum(e.amount) FILTER (WHERE e.transfer IS NOT NULL AND e.amount < 0))::bigint AS issued,
-                        (sum(e.amount) FILTER (WHERE e.transfer IS NOT NULL AND e.amount > 0))::bigint AS redeemed
-                   FROM dcep.reserve_entry AS e GROUP BY e.institution) AS r ON r.institution = i.code
-      LEFT JOIN (SELECT dcep.institution(c.owner) AS code, sum(c.amount) AS held
-                   FROM dcep.coin AS c GROUP BY 1) AS c ON c.code = i.code
-     WHERE i.kind = 'operator';
-COMMENT ON VIEW dcep.supply IS
-'Per operator, minor units: reserve left, issued, redeemed, outstanding (issued - redeemed) and what its wallets hold. The sums of outstanding and held are equal. Reads all live coins. For the central bank and auditors';
