@@ -83,10 +83,12 @@ COMMENT ON FUNCTION dcep.orders_in_force() IS
 
 -- The orders of a target change at a few moments. Between two of them they are the same for all payments, and of orders
 -- alike the strictest is enough: so each payment meets one row a kind, however many orders there were before and after.
+-- How many rows that makes the planner cannot know; taking them for few it would join by
+-- target alone, and compare each payment with each turn.
 CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT wallet dcep.wallet_id, OUT is_payer boolean, OUT kind text,
                                         OUT strictest bigint, OUT total numeric, OUT from_second integer, OUT until_second integer,
                                         OUT order_id bigint) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_mergejoin = off AS $$
     WITH ruled AS MATERIALIZED (SELECT r.* FROM dcep.orders_in_force() AS r WHERE r.kind = ANY (kinds)),
     turn AS MATERIALIZED (
         SELECT r.target, r.from_time AS at FROM ruled AS r UNION SELECT r.target, r.until_time FROM ruled AS r),
@@ -95,18 +97,18 @@ CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT w
                (array_agg(r.order_id ORDER BY r.amount, r.order_id))[1] AS order_id
           FROM turn AS t JOIN ruled AS r ON r.target = t.target AND r.from_time <= t.at AND t.at < r.until_time
          GROUP BY t.target, t.at, r.kind, r.from_second, r.until_second),
-    target AS (SELECT DISTINCT t.target FROM turn AS t),
+    target AS (SELECT r.target, bool_or(r.kind IN ('no_credit', 'freeze')) AS binds_payee FROM ruled AS r GROUP BY r.target),
     bound AS (
-        SELECT t.target, w.id AS wallet
+        SELECT t.target, t.binds_payee, w.id AS wallet
           FROM target AS t JOIN dcep.wallet AS w ON w.id = CASE WHEN t.target > 0 THEN t.target::dcep.wallet_id END
         UNION ALL
-        SELECT t.target, w.id FROM target AS t JOIN dcep.wallet AS w ON dcep.class_target(w.institution, w.class) = t.target),
+        SELECT t.target, t.binds_payee, w.id FROM target AS t JOIN dcep.wallet AS w ON dcep.class_target(w.institution, w.class) = t.target),
     met AS (
         SELECT b.target, p.created_at AS at, NULL::timestamptz AS turned, p.id AS transfer, b.wallet, true AS is_payer
           FROM bound AS b JOIN dcep.transfer AS p ON p.payer = b.wallet WHERE p.kind <> 'recover'
         UNION ALL
         SELECT b.target, p.created_at, NULL, p.id, b.wallet, false
-          FROM bound AS b JOIN dcep.transfer AS p ON p.payee = b.wallet WHERE p.kind NOT IN ('recover', 'consolidate')
+          FROM bound AS b JOIN dcep.transfer AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'consolidate')
         UNION ALL
         SELECT t.target, t.at, t.at, NULL, NULL, NULL FROM turn AS t),
     placed AS (
@@ -114,17 +116,17 @@ CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT w
           FROM met AS m)
     SELECT p.transfer, p.wallet, p.is_payer, s.kind, s.strictest, s.total, s.from_second, s.until_second, s.order_id
       FROM placed AS p JOIN standing AS s ON s.target = p.target AND s.at = p.last_turn
-     WHERE p.transfer IS NOT NULL
+     WHERE p.transfer IS NOT NULL AND (p.is_payer OR s.kind IN ('no_credit', 'freeze'))
 $$;
 COMMENT ON FUNCTION dcep.orders_on_payments(text[]) IS
-'Internal: for each transfer but recoveries, and each party of it, what orders of certain kinds (bar_counterparty and freeze_coins apart) were in force on the party or its class at the time: by kind, and by window, the smallest amount, the order that has it, and the sum of all amounts (minor units; payments, of count_day). A consolidation has a payer alone. Sorts the payments of the wallets concerned once';
+'Internal: for each transfer but recoveries, and its payer, and of no_credit and freeze its payee, what orders of certain kinds (bar_counterparty and freeze_coins apart) were in force on that wallet or its class at the time: by kind, and by window, the smallest amount, the order that has it, and the sum of all amounts (minor units; payments, of count_day). A consolidation has a payer alone. Sorts the payments of the wallets concerned once';
 
 -- --- what payments did -------------------------------------------------------
 
 -- Restrictions are asked of consolidations too; what concerns dealings and limits is not.
 CREATE FUNCTION dcep.audit_obedience(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                      OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
     WITH met AS (
         SELECT o.*, t.amount, t.kind AS transfer_kind, t.kind <> 'consolidate' AS moves_money,
                floor(EXTRACT(epoch FROM (t.created_at AT TIME ZONE l.timezone)::time)) AS second
@@ -165,7 +167,7 @@ COMMENT ON FUNCTION dcep.audit_obedience() IS
 
 CREATE FUNCTION dcep.audit_day_orders(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                       OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
     SELECT 'order violated: ' || o.kind, NULL::smallint, u.payer, u.transfer,
            format('order %s allowed %s a day, by then it was %s', o.order_id, o.strictest,
                   CASE o.kind WHEN 'cap_day' THEN u.day_spent ELSE u.day_count END)
@@ -180,7 +182,7 @@ COMMENT ON FUNCTION dcep.audit_day_orders() IS
 -- It is taken to have counted, so that nothing is reported which may have been right.  Debits are in order by seq.
 CREATE FUNCTION dcep.audit_holds(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
     WITH frozen AS MATERIALIZED (
         SELECT r.*, r.target::dcep.wallet_id AS wallet FROM dcep.orders_in_force() AS r WHERE r.kind = 'freeze_coins'),
     consumed AS MATERIALIZED (
