@@ -187,7 +187,7 @@ typedef struct DcepContext
 	DcepText memo;
 	DcepText token;			   /* of a payment to a token: DCEP_TOKEN_PROOF_LEN bytes; else absent */
 	DcepText device_signature; /* of the payer's device over its instruction: DCEP_SIGNATURE_LEN bytes, or absent */
-	const int64_t *inputs; /* consumed coin ids, in order */
+	const int64_t *inputs;	   /* consumed coin ids, in order */
 	uint32_t input_count;
 } DcepContext;
 

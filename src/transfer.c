@@ -88,12 +88,13 @@ check_not_supplied(TriggerData *trigger, const bool *nulls)
 {
 	for (size_t i = 0; i < lengthof(computed); i++)
 		if (!nulls[computed[i] - 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("cannot insert a value into column \"%s\"",
-							NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
-					 errdetail(
-						 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key, memo and device_signature.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("cannot insert a value into column \"%s\"",
+						NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
+				 errdetail(
+					 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key, memo and device_signature.")));
 }
 
 /* Is this a row of the kind whose amount is computed? */
