@@ -19,6 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 
 #include <assert.h>
 #include <stdio.h>
@@ -224,6 +225,16 @@ dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t
 	if (HMAC(sha256.md, key_len == 0 ? "" : key, (int) key_len, data, len, out, NULL) == NULL)
 		return fail("could not compute an HMAC");
 	return true;
+}
+
+/* Random bytes; OpenSSL seeds its generator anew in each process. */
+bool
+dcep_random(void *out, size_t len)
+{
+	begin_call();
+	if (len > INT32_MAX)
+		return fail("too many random bytes");
+	return RAND_priv_bytes(out, (int) len) == 1 || fail("could not draw random bytes");
 }
 
 /* --- keys ---------------------------------------------------------------- */
