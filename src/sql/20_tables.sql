@@ -124,7 +124,7 @@ CREATE TABLE dcep.wallet (
     id          dcep.wallet_id PRIMARY KEY,
     institution smallint NOT NULL,
     class       smallint NOT NULL,
-    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 7),
+    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 31),
     status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
     form        text NOT NULL DEFAULT 'software' CHECK (form IN ('software', 'hardware', 'vault')),
     parent      dcep.wallet_id,
@@ -135,7 +135,7 @@ CREATE TABLE dcep.wallet (
     CHECK ((form = 'vault') = (class = 0))
 );
 COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
-COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect)';
+COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect), 8 where it pays on instructions alone that a device of its holder has signed (dcep.device_key)';
 COMMENT ON COLUMN dcep.wallet.id IS 'The wallet number';
 COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first four digits of its number';
 COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
@@ -193,6 +193,30 @@ COMMENT ON COLUMN dcep.wallet_event.reason IS 'Of freeze and unfreeze: case numb
 COMMENT ON COLUMN dcep.wallet_event.class IS 'Class of the wallet at that time';
 COMMENT ON COLUMN dcep.wallet_event.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.wallet_event.at IS 'When';
+
+CREATE TABLE dcep.device_key (
+    wallet            dcep.wallet_id NOT NULL,
+    number            integer NOT NULL CHECK (number > 0),
+    suite             text NOT NULL CHECK (suite IN ('ed25519', 'sm2', 'p256')),
+    public_key        bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = CASE suite WHEN 'ed25519' THEN 32 ELSE 65 END),
+    valid_from        timestamptz NOT NULL,
+    revoked_at        timestamptz,
+    revocation_reason text,
+    act               bigint NOT NULL,
+    revocation_act    bigint,
+    PRIMARY KEY (wallet, number),
+    CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL) AND (revoked_at IS NULL) = (revocation_act IS NULL))
+);
+COMMENT ON TABLE dcep.device_key IS 'Public keys of the devices that holders pay with. A wallet that has ever had one pays only what one that holds has signed. Append-only, but for a revocation, once';
+COMMENT ON COLUMN dcep.device_key.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.device_key.number IS 'Counts the keys of the wallet, from 1 on';
+COMMENT ON COLUMN dcep.device_key.suite IS 'ed25519, sm2 or p256';
+COMMENT ON COLUMN dcep.device_key.public_key IS 'Ed25519: 32 bytes; SM2 and P-256: the uncompressed point, 65 bytes';
+COMMENT ON COLUMN dcep.device_key.valid_from IS 'From when on it holds';
+COMMENT ON COLUMN dcep.device_key.revoked_at IS 'Until when, exclusive; NULL while it holds. What it signed before stands';
+COMMENT ON COLUMN dcep.device_key.revocation_reason IS 'What dcep.revoke_device_key() was told';
+COMMENT ON COLUMN dcep.device_key.act IS 'The operator''s act that added it';
+COMMENT ON COLUMN dcep.device_key.revocation_act IS 'The operator''s act that revoked it';
 
 -- --- identity -----------------------------------------------------------------
 
@@ -396,7 +420,7 @@ COMMENT ON COLUMN dcep.act.seq IS 'Position in the institution''s chain, from 1 
 COMMENT ON COLUMN dcep.act.entered_at IS 'When it was entered, under the chain''s lock';
 COMMENT ON COLUMN dcep.act.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
 COMMENT ON COLUMN dcep.act.key_number IS 'Number of the institution''s key that signed';
-COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case, close_case or identity_key';
+COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case, close_case, identity_key, add_device_key, revoke_device_key, order_disclosure, disclose or find_wallets';
 COMMENT ON COLUMN dcep.act.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.act.case_no IS 'Case number or legal basis, where the act has one';
 COMMENT ON COLUMN dcep.act.body IS 'What was done, a JSON object; the very text that was hashed';
@@ -526,6 +550,26 @@ COMMENT ON TABLE dcep.controlled_class IS 'Classes of operators'' wallets that o
 COMMENT ON COLUMN dcep.controlled_class.institution IS 'The operator';
 COMMENT ON COLUMN dcep.controlled_class.class IS 'The class';
 COMMENT ON COLUMN dcep.controlled_class.target IS 'Its rows in dcep.control_effect';
+
+CREATE TABLE dcep.disclosure_order (
+    id          bigint PRIMARY KEY,
+    authority   smallint NOT NULL,
+    wallet      dcep.wallet_id NOT NULL,
+    case_no     text NOT NULL,
+    by_role     name NOT NULL,
+    ordered_at  timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    CHECK (ordered_at < valid_until)
+);
+CREATE INDEX disclosure_order_wallet ON dcep.disclosure_order (wallet);
+COMMENT ON TABLE dcep.disclosure_order IS 'Orders under which an identity officer may be given who is behind a wallet. Append-only';
+COMMENT ON COLUMN dcep.disclosure_order.id IS 'Id of the order, and of the act that it is';
+COMMENT ON COLUMN dcep.disclosure_order.authority IS 'The supervisor or central bank that ordered it';
+COMMENT ON COLUMN dcep.disclosure_order.wallet IS 'Whose holder is asked for';
+COMMENT ON COLUMN dcep.disclosure_order.case_no IS 'Case number or legal basis';
+COMMENT ON COLUMN dcep.disclosure_order.by_role IS 'Role that had logged in; another one must look';
+COMMENT ON COLUMN dcep.disclosure_order.ordered_at IS 'When; from then on it holds';
+COMMENT ON COLUMN dcep.disclosure_order.valid_until IS 'Until when, exclusive';
 
 CREATE TABLE dcep.recovery (
     order_id    bigint NOT NULL,

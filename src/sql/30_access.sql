@@ -40,6 +40,7 @@ BEGIN
             ('wallet_chain', 'dcep.sees(wallet)'),
             ('wallet_event', 'dcep.sees(wallet)'),
             ('till', 'dcep.sees(wallet)'),
+            ('device_key', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees_payments(owner)'),
             ('transfer', 'CASE WHEN kind = ''token'' THEN dcep.sees_parties(payer) OR dcep.sees_parties(payee)
                           ELSE dcep.sees_payments(payer) OR dcep.sees_payments(payee) END'),

@@ -156,3 +156,108 @@ END
 $$;
 COMMENT ON FUNCTION dcep.record_identity(dcep.wallet_id, jsonb) IS
 'Internal: stores who is behind a wallet: a keyed hash of each of user_id, phone, email, id_document and bank_account that the request has, and the whole request encrypted to the authentication centre''s key. Where no such key is on record, hashes alone, and a request with a name, id_document or bank_account is refused (55000). A request without any of these fields stores nothing. Errors: 22004, 22023, 55000';
+
+-- --- finding and disclosing ---------------------------------------------------
+
+CREATE FUNCTION dcep.find_wallets(kind text, value text) RETURNS SETOF dcep.wallet_id
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_wallets dcep.wallet_id[];
+BEGIN
+    PERFORM dcep.normal_identifier(kind, value);
+    SELECT COALESCE(array_agg(w.wallet ORDER BY w.wallet), '{}') INTO found_wallets
+      FROM (SELECT dcep.identifier_hash(i.code, find_wallets.kind, find_wallets.value) AS hash
+              FROM dcep.institution AS i WHERE i.kind = 'operator') AS h
+      JOIN dcep.wallet_identifier AS w ON w.hash = h.hash
+     WHERE dcep.caller_sees(w.wallet);
+    IF dcep.current_case() IS NOT NULL THEN
+        PERFORM dcep.enter_act(dcep.require_authority(NULL, ARRAY['supervisor', 'central_bank']), nextval('dcep.act_id_seq'),
+                               'find_wallets', dcep.current_case(), jsonb_build_object('kind', find_wallets.kind, 'wallets', found_wallets));
+    END IF;
+    RETURN QUERY SELECT unnest(found_wallets);
+END
+$$;
+COMMENT ON FUNCTION dcep.find_wallets(text, text) IS
+'Wallets that were opened with this user_id, phone, email, id_document or bank_account, however it is spelt; closed ones too. An operator finds its own; a supervisor, and the central bank, what it sees within its case, and the look-up is entered as an act. By index; one keyed hash an operator. Errors: 22004, 22023, 42501, 55000';
+
+CREATE FUNCTION dcep.order_disclosure(wallet dcep.wallet_id, case_no text, valid_until timestamptz, institution integer DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    o dcep.disclosure_order;
+BEGIN
+    IF wallet IS NULL OR valid_until IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'wallet and valid_until must not be null';
+    END IF;
+    o.authority := dcep.require_authority(institution, ARRAY['supervisor', 'central_bank']);
+    PERFORM dcep.require_case_no(case_no);
+    o.ordered_at := clock_timestamp();
+    IF valid_until <= o.ordered_at OR NOT isfinite(valid_until) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an order for disclosure must end in the future',
+            DETAIL = format('It would end at %s.', valid_until);
+    END IF;
+    IF o.authority <> 1 AND NOT EXISTS (
+        SELECT FROM dcep.agreement AS g
+         WHERE g.supervisor = o.authority AND g.operator = dcep.institution(order_disclosure.wallet) AND g.shows_wallets
+           AND g.valid_from <= o.ordered_at AND o.ordered_at < g.valid_until) THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'order outside the supervisor''s agreement',
+            DETAIL = format('Supervisor %s has no agreement in force with institution %s that shows wallets.',
+                            lpad(o.authority::text, 4, '0'), lpad(dcep.institution(wallet)::text, 4, '0')),
+            HINT = 'Both parties sign one with dcep.agree().';
+    END IF;
+    o.wallet := (dcep.require_wallet(wallet)).id;
+    o.case_no := order_disclosure.case_no;
+    o.by_role := session_user;
+    o.valid_until := order_disclosure.valid_until;
+    o.id := nextval('dcep.act_id_seq');
+    PERFORM dcep.enter_act(o.authority, o.id, 'order_disclosure', o.case_no, to_jsonb(o));
+    INSERT INTO dcep.disclosure_order SELECT o.*;
+    RETURN o.id;
+END
+$$;
+COMMENT ON FUNCTION dcep.order_disclosure(dcep.wallet_id, text, timestamptz, integer) IS
+'Orders, until a time, that an identity officer be given who is behind a wallet, and returns the order''s id; entered as an act. By a supervisor whose agreement with the wallet''s operator shows wallets, or by the central bank. Errors: 22004, 22023, 42501, 55000, LG220, LG305';
+
+CREATE FUNCTION dcep.disclose(wallet dcep.wallet_id, case_no text,
+                              OUT act bigint, OUT version integer, OUT key_id text, OUT entered_at timestamptz, OUT ciphertext bytea)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    found_order bigint;
+BEGIN
+    PERFORM dcep.require_authority(1, ARRAY['central_bank']);
+    IF wallet IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'wallet must not be null';
+    END IF;
+    PERFORM dcep.require_case_no(case_no);
+    SELECT o.id INTO found_order FROM dcep.disclosure_order AS o
+     WHERE o.wallet = disclose.wallet AND o.case_no = disclose.case_no AND o.by_role <> session_user
+       AND o.ordered_at <= clock_timestamp() AND clock_timestamp() < o.valid_until
+     ORDER BY o.id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'no order allows this disclosure',
+            DETAIL = format('Wallet %s, case "%s": no order of somebody else''s is in force.', wallet, case_no),
+            HINT = 'A supervisor or the central bank orders it with dcep.order_disclosure(); who ordered it does not look.';
+    END IF;
+    SELECT i.version, k.key_id, i.entered_at, i.ciphertext
+      INTO disclose.version, disclose.key_id, disclose.entered_at, disclose.ciphertext
+      FROM dcep.identity AS i LEFT JOIN dcep.identity_key AS k ON k.number = i.key_number
+     WHERE i.wallet = disclose.wallet ORDER BY i.version DESC LIMIT 1;
+    disclose.act := nextval('dcep.act_id_seq');
+    PERFORM dcep.enter_act(1, disclose.act, 'disclose', disclose.case_no,
+        jsonb_build_object('wallet', disclose.wallet, 'order', found_order, 'version', disclose.version,
+                           'sha256', encode(sha256(disclose.ciphertext), 'hex')));
+END
+$$;
+COMMENT ON FUNCTION dcep.disclose(dcep.wallet_id, text) IS
+'Gives who is behind a wallet, as it was encrypted to the authentication centre''s key, and enters that as an act: who looked, when, under which order. Needs an order of dcep.order_disclosure() in force for this wallet and case, by another role. version, key_id, entered_at and ciphertext are NULL where nothing is on record, which is entered too. By an identity officer of the central bank. Errors: 22004, 22023, 42501, 55000, LG220';
+
+CREATE VIEW dcep.disclosures AS
+    SELECT a.id AS act, a.entered_at AS disclosed_at, a.by_role AS officer, a.case_no, o.wallet, o.id AS order_id, o.authority,
+           o.by_role AS ordered_by, o.ordered_at, (a.body::jsonb ->> 'version')::integer AS version
+      FROM dcep.act AS a JOIN dcep.disclosure_order AS o ON o.id = (a.body::jsonb ->> 'order')::bigint
+     WHERE a.kind = 'disclose' AND (dcep.sees_institution(1) OR dcep.sees_institution(o.authority));
+COMMENT ON VIEW dcep.disclosures IS
+'Look-ups of who is behind a wallet: which officer, when, in which case, under whose order. For the central bank all, for a supervisor those under its own orders';
+
+ALTER TABLE dcep.disclosure_order ENABLE ROW LEVEL SECURITY;
+CREATE POLICY see_own ON dcep.disclosure_order FOR SELECT USING (dcep.sees_institution(authority) OR dcep.sees_institution(1));
