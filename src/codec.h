@@ -191,6 +191,14 @@ typedef struct DcepContext
 	uint32_t input_count;
 } DcepContext;
 
+/*
+ * What a payer's device signs of a transfer: kind, payer, payee (of a payment to a
+ * token the token), amount, key and memo, in the ledger's currency.
+ */
+extern size_t dcep_instruction_length(const DcepContext *context);
+/* Writes exactly dcep_instruction_length() bytes. */
+extern void dcep_instruction_put(const char currency[DCEP_CURRENCY_LEN], const DcepContext *context, uint8_t *out);
+
 extern size_t dcep_context_length(const DcepContext *context);
 
 /* Writes exactly dcep_context_length() bytes. */

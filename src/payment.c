@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "device.h"
 #include "errcodes.h"
 #include "keyring.h"
 #include "reserve.h"
@@ -37,10 +38,11 @@ typedef struct Payment
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
 	DateADT day;
-	bool burns;		   /* redemption: the payee gets no coin */
-	bool mints;		   /* issue: the payer spends no coin */
-	bool consolidates; /* the payer is the payee, and its coins decide the amount */
-	bool recovers;	   /* by order of two authorities: no restriction or limit stands against it */
+	bool burns;				   /* redemption: the payee gets no coin */
+	bool mints;				   /* issue: the payer spends no coin */
+	bool consolidates;		   /* the payer is the payee, and its coins decide the amount */
+	bool recovers;			   /* by order of two authorities: no restriction or limit stands against it */
+	DcepText device_signature; /* of the payer's device, verified; absent where there is none */
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
@@ -268,6 +270,34 @@ refuse_key(Payment *payment)
 	return dcep_refusal_hint(payment->refusal, "Use a new key for every payment.");
 }
 
+/* What the payer's device has to have signed. */
+static DcepContext
+instructed(const DcepInstruction *instruction)
+{
+	return (DcepContext){.kind = instruction->order.kind,
+						 .payer = instruction->order.payer,
+						 .payee = instruction->order.payee,
+						 .amount = instruction->order.amount,
+						 .key = instruction->key,
+						 .memo = instruction->memo,
+						 .token = instruction->token};
+}
+
+/* Has the payer's device signed, where it must? A signature that is given is verified in any case. */
+static bool
+check_device(Payment *payment)
+{
+	const DcepInstruction *instruction = payment->instruction;
+	DcepContext context;
+
+	if (instruction->device_signature.data == NULL &&
+		!dcep_device_must_sign(instruction->order.kind, payment->named->party.flags))
+		return true;
+	context = instructed(instruction);
+	return dcep_device_check(payment->config, &context, instruction->device_signature, payment->now,
+							 &payment->device_signature, payment->refusal);
+}
+
 /* The payee's balance cap, where its class has one. */
 static bool
 check_cap(Payment *payment)
@@ -339,6 +369,8 @@ check_rules(Payment *payment, bool key_reused)
 		return false;
 	if (key_reused)
 		return refuse_key(payment);
+	if (!check_device(payment))
+		return false;
 	payment->usage = payment->payer->usage;
 	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
 		   (payment->recovers || (check_restrictions(payment) && (payment->consolidates || check_limits(payment))));
@@ -377,7 +409,7 @@ compose_transfer(Payment *payment)
 	context->key = instruction->key;
 	context->memo = instruction->memo;
 	context->token = instruction->token;
-	context->device_signature = instruction->device_signature;
+	context->device_signature = payment->device_signature;
 	context->inputs = dcep_spend_inputs(payment->payer, &payment->spend, &context->input_count);
 	transfer->change = payment->mints ? 0 : payment->spend.total - context->amount;
 }

@@ -13,10 +13,11 @@
 #include "control.h"
 #include "refusal.h"
 
-/* Restrictions in dcep.wallet.flags. */
+/* What dcep.wallet.flags says of a wallet. */
 #define DCEP_FLAG_NO_DEBIT 1
 #define DCEP_FLAG_NO_CREDIT 2
 #define DCEP_FLAG_CONTROLLED 4 /* orders bear on this wallet */
+#define DCEP_FLAG_SIGNED 8	   /* it pays on instructions alone that a device of its holder has signed (device.h) */
 
 /* A wallet as far as rules look at it. */
 typedef struct DcepParty

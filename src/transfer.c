@@ -242,8 +242,10 @@ dcep_append_only(PG_FUNCTION_ARGS)
 
 /* --- dcep.transfer() --------------------------------------------------------- */
 
-static const char *const pay_sql = "INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
-								   "VALUES ($1, $2, $3, $4, $5) RETURNING *";
+static const char *const pay_sql = "INSERT INTO dcep.transfer (payer, payee, amount, key, memo, device_signature) "
+								   "VALUES ($1, $2, $3, $4, $5, $6) RETURNING *";
+
+#define PAY_ARGUMENTS 6
 
 /* The prepared INSERT; it belongs to the backend and is revalidated by the plan cache. */
 static SPIPlanPtr
@@ -251,7 +253,7 @@ pay_plan(Oid wallet_type)
 {
 	static SPIPlanPtr plan = NULL;
 	static Oid plan_type = InvalidOid;
-	Oid types[] = {wallet_type, wallet_type, INT8OID, TEXTOID, TEXTOID};
+	Oid types[PAY_ARGUMENTS] = {wallet_type, wallet_type, INT8OID, TEXTOID, TEXTOID, BYTEAOID};
 
 	if (plan && plan_type == wallet_type)
 		return plan;
@@ -276,7 +278,7 @@ read_returned(const DcepConfig *config, DcepTransfer *transfer)
 	dcep_transfer_read(config, values, nulls, transfer);
 }
 
-/* dcep.transfer(payer, payee, amount, key, memo) → receipt: one INSERT, or the receipt of the one before. */
+/* dcep.transfer(payer, payee, amount, key, memo, device_signature) → receipt: one INSERT, or the receipt of the one before. */
 Datum
 dcep_transfer(PG_FUNCTION_ARGS)
 {
@@ -284,13 +286,13 @@ dcep_transfer(PG_FUNCTION_ARGS)
 	Oid wallet_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	MemoryContext caller = CurrentMemoryContext;
 	TupleDesc desc = dcep_receipt_desc(fcinfo);
-	Datum values[5];
-	char nulls[5];
+	Datum values[PAY_ARGUMENTS];
+	char nulls[PAY_ARGUMENTS];
 	DcepJournal journal;
 	DcepTransfer transfer;
 	Datum receipt;
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < PAY_ARGUMENTS; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';

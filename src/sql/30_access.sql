@@ -40,6 +40,7 @@ BEGIN
             ('wallet_chain', 'dcep.sees(wallet)'),
             ('wallet_event', 'dcep.sees(wallet)'),
             ('till', 'dcep.sees(wallet)'),
+            ('device_key', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees_payments(owner)'),
             ('transfer', 'CASE WHEN kind = ''token'' THEN dcep.sees_parties(payer) OR dcep.sees_parties(payee)
                           ELSE dcep.sees_payments(payer) OR dcep.sees_payments(payee) END'),
@@ -64,7 +65,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement'] LOOP
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement',
+                             'ledger_secret'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
             'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);

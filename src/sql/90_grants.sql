@@ -32,13 +32,19 @@ GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dc
     dcep.reserve_entry TO dcep_operator, dcep_central_bank;
 GRANT INSERT (kind, payer, payee, amount, key, memo, device_signature) ON dcep.transfer TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
-    dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
+    dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text, bytea),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),
     dcep.receipt_of(bigint), dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.coins(dcep.wallet_id),
     dcep.consolidate(dcep.wallet_id, integer, boolean), dcep.crowded_wallets(integer, integer),
     dcep.crowded_sample(integer, integer),
     dcep.open_tills(integer, integer), dcep.verify_chain(dcep.wallet_id, boolean)
     TO dcep_operator, dcep_central_bank;
+GRANT SELECT ON dcep.device_key TO dcep_operator, dcep_supervisor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.instruction_bytes(dcep.wallet_id, dcep.wallet_id, bigint, text, text, dcep.transfer_kind, bytea),
+    dcep.device_key_message(dcep.wallet_id, text)
+    TO dcep_operator, dcep_central_bank, dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.add_device_key(dcep.wallet_id, text, bytea), dcep.revoke_device_key(dcep.wallet_id, integer, text)
+    TO dcep_operator;
 GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind)
     TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
@@ -51,7 +57,7 @@ GRANT EXECUTE ON FUNCTION
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
 GRANT EXECUTE ON FUNCTION
     dcep.enroll_institution(integer, text, text), dcep.suspend_institution(integer, boolean),
-    dcep.revoke_key(integer, integer, text, timestamptz),
+    dcep.revoke_key(integer, integer, text, timestamptz), dcep.generate_secret(), dcep.set_identity_key(text, timestamptz),
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
@@ -77,6 +83,14 @@ GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift,
     TO dcep_supervisor, dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.report_fraud(bigint, text, text, integer) TO dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.recover(bigint, dcep.wallet_id, integer) TO dcep_supervisor, dcep_central_bank;
+-- Identity: an order of one, a look-up by another.
+GRANT USAGE ON SCHEMA dcep TO dcep_identity_officer;
+GRANT EXECUTE ON FUNCTION dcep.disclose(dcep.wallet_id, text) TO dcep_identity_officer;
+GRANT EXECUTE ON FUNCTION dcep.order_disclosure(dcep.wallet_id, text, timestamptz, integer) TO dcep_supervisor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.find_wallets(text, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
+GRANT SELECT ON dcep.identity_key TO dcep_operator, dcep_supervisor, dcep_central_bank, dcep_auditor;
+GRANT SELECT ON dcep.disclosure_order, dcep.disclosures TO dcep_supervisor, dcep_central_bank;
+
 -- Tracing: for the central bank, and for supervisors as far as they see.
 GRANT EXECUTE ON FUNCTION
     dcep.trace_forward(bigint, text, integer, integer), dcep.trace_forward_coin(bigint, text, integer, integer),
