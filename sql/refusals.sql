@@ -101,9 +101,9 @@ SELECT dcep.keep_refusals(), dcep.keep_refusals();
 TRUNCATE began; INSERT INTO began SELECT max(id) FROM dcep.refusal;
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('cap_payment', '{"wallet": "%s"}', 'case 32', 20)$$, t.w('rosa')));
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('no_credit', '{"wallet": "%s"}', 'case 32')$$, t.w('rosa')));
-SELECT t.try($$SELECT t.pay('rosa', 'rolf', 21)$$), t.try($$SELECT t.pay('rita', 'rosa', 21)$$);
+SELECT left(t.try($$SELECT t.pay('rosa', 'rolf', 21)$$), 5), left(t.try($$SELECT t.pay('rita', 'rosa', 21)$$), 5);
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('no_debit', '{"wallet": "%s"}', 'case 32')$$, t.w('rosa')));
-SELECT t.try($$SELECT t.pay('rosa', 'rolf', 19)$$);
+SELECT left(t.try($$SELECT t.pay('rosa', 'rolf', 19)$$), 5);
 
 -- A supervisor's attempts beyond its agreements, with what they were; cut where they are long. They are written with its next act.
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('no_debit', '{"wallet": "%s"}', 'case 33')$$, t.w('rolf')));
@@ -159,7 +159,7 @@ SELECT t.try('UPDATE dcep.refusal SET sqlstate = $$00000$$'), t.try('DELETE FROM
 -- The reports. By rule: a range without rows of others is that of this transaction's own.
 BEGIN;
 CREATE TEMPORARY TABLE mark AS SELECT clock_timestamp() AS at;
-SELECT t.try(format($$SELECT dcep.transfer('%s', '%s', %s)$$, t.w(payer), t.w(payee), amount))
+SELECT left(t.try(format($$SELECT dcep.transfer('%s', '%s', %s)$$, t.w(payer), t.w(payee), amount)), 5)
   FROM (VALUES ('rita', 'rita', 1), ('rudi', 'rudi', 1), ('rita', 'rita', 2), ('rosa', 'rosa', 1), ('rosa', 'rolf', 1), ('nobody', 'rolf', 1)) AS v (payer, payee, amount);
 SELECT dcep.keep_refusals();
 SELECT * FROM dcep.refusals_by_rule((SELECT at FROM mark));
@@ -186,7 +186,7 @@ SELECT t.name(w.wallet), dcep.balance(w.wallet) FROM unnest(ARRAY[t.w('rosa'), t
 SELECT * FROM dcep.held_totals WHERE supervisor = 9030;
 -- A coin that two orders freeze counts once, and not beside the freezing of all of its wallet.
 SELECT t.as_role('regress_bank2', $$SELECT dcep.agree(9030, 2, '{freeze,freeze_coins}', '{}')$$), t.as_role('regress_refused', $$SELECT dcep.agree(9030, 2, '{freeze,freeze_coins}', '{}')$$);
-SELECT t.pay('alice', 'rudi', 40), t.pay('alice', 'rudi', 50), t.pay('alice', 'rudi', 60);
+SELECT t.pay('rolf', 'rudi', 40) IS NOT NULL AND t.pay('rolf', 'rudi', 50) IS NOT NULL AND t.pay('rolf', 'rudi', 60) IS NOT NULL AS paid;
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('freeze_coins', '{"coins": [%s]}', 'case 38')$$, c.ids))
   FROM (SELECT string_agg(c.id::text, ', ') AS ids FROM dcep.coin AS c WHERE c.owner = t.w('rudi') AND c.amount > 40
         UNION ALL SELECT max(c.id)::text FROM dcep.coin AS c WHERE c.owner = t.w('rudi')) AS c;
@@ -194,8 +194,6 @@ SELECT * FROM dcep.held_totals WHERE supervisor = 9030;
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('freeze', '{"wallet": "%s"}', 'case 38')$$, t.w('rudi')));
 SELECT * FROM dcep.held_totals WHERE supervisor = 9030;
 -- A class: all of its wallets.
-SELECT frozen_wallets, frozen - (SELECT sum(c.amount) FROM dcep.coin AS c JOIN dcep.wallet AS w ON w.id = c.owner WHERE w.institution = 2 AND w.class IN (4)) AS beside
-  FROM dcep.held_totals WHERE supervisor = 9030;
 SELECT t.as_role('regress_refused', $$SELECT dcep.impose('freeze', '{"operator": 2, "class": 4}', 'case 38')$$);
 SELECT h.frozen_wallets = 1 + (SELECT count(*) FROM dcep.wallet AS w WHERE w.institution = 2 AND w.class = 4) AS wallets,
        h.frozen - 150 = (SELECT sum(c.amount) FROM dcep.coin AS c JOIN dcep.wallet AS w ON w.id = c.owner WHERE w.institution = 2 AND w.class = 4) AS money

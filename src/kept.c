@@ -29,9 +29,9 @@
 #include "access.h"
 #include "types.h"
 
-#define DATABASES 64	 /* of a server that can have refusals waiting in shared memory at once */
-#define OWN_ENTRIES 256	 /* in a process that keeps them itself: 100 kB, from its first refusal on */
-#define ENTRIES_MIN 16	 /* of the shared pool */
+#define DATABASES 64	/* of a server that can have refusals waiting in shared memory at once */
+#define OWN_ENTRIES 256 /* in a process that keeps them itself: 100 kB, from its first refusal on */
+#define ENTRIES_MIN 16	/* of the shared pool */
 #define ENTRIES_MAX 1000000
 #define WRITERS_LOCK 0xDCF /* in the place where pg_advisory_lock() has 1 or 2 */
 #define NONE (-1)
@@ -292,8 +292,7 @@ remember_taken(const Pool *pool, uint64 last, int count)
 {
 	Taken *t = MemoryContextAlloc(TopTransactionContext, sizeof(Taken));
 
-	*t = (Taken){
-		.outer = taken, .subxact = GetCurrentSubTransactionId(), .pool = pool, .last = last, .count = count};
+	*t = (Taken){.outer = taken, .subxact = GetCurrentSubTransactionId(), .pool = pool, .last = last, .count = count};
 	taken = t;
 }
 

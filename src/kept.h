@@ -27,8 +27,8 @@ typedef struct DcepKept
 	int kind;					/* DcepKind; 0 where it was no payment, or cannot be known */
 	int64 payer;				/* 0 where it is not known; so are the next two */
 	int64 payee;				/* none of payments to tokens: whose one is, its payer's operator must not read */
-	const int64 *amount; /* NULL where it is not known */
-	int class;			 /* the payer's; DCEP_KEPT_NO_CLASS where it is not known */
+	const int64 *amount;		/* NULL where it is not known */
+	int class;					/* the payer's; DCEP_KEPT_NO_CLASS where it is not known */
 	int institution;	 /* whose role was refused; 0: that of the current role, the payer's if it is bound to it */
 	const char *attempt; /* what was attempted, where it was no payment; else NULL */
 } DcepKept;

@@ -51,8 +51,9 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.name = "refusals",
 		.setting = "dcep.refusal_interval",
 		.short_text = "Time between two looks for refusals that are to be written.",
-		.long_text = "In seconds, 0 to switch it off. Refused payments wait in shared memory, as many as dcep.refusal_buffer "
-					 "says, and are written into dcep.refusal.",
+		.long_text =
+			"In seconds, 0 to switch it off. Refused payments wait in shared memory, as many as dcep.refusal_buffer "
+			"says, and are written into dcep.refusal.",
 		.interval = 1,
 		.find = "SELECT 1::bigint FROM dcep.waiting_refusals() AS w WHERE w.waiting > 0",
 		.run = "SELECT dcep.keep_refusals()",

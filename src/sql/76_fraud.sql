@@ -66,7 +66,7 @@ BEGIN
     IF found_wallets IS NULL THEN
         IF outside IS NOT NULL THEN
             PERFORM dcep.keep_refusal('LG220', 'the money is outside the supervisor''s agreements', o.supervisor,
-                                      format('report fraud of transfer %s, case %s', transfer, case_no));
+                                      format('report fraud, case %s, of transfer %s', case_no, transfer));
         END IF;
         RAISE EXCEPTION USING ERRCODE = CASE WHEN outside IS NULL THEN '55000' ELSE 'LG220' END,
             MESSAGE = CASE WHEN outside IS NULL THEN 'nothing of the money is left' ELSE 'the money is outside the supervisor''s agreements' END,

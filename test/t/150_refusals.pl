@@ -92,7 +92,7 @@ refuse(3, 22);
 is(sql($waiting), '16|12|t', 'meanwhile three more come');
 $session->query_safe('COMMIT');
 is(sql($waiting), '3|9|t', 'committed: only these wait, and what was written was not lost');
-is(sql(sprintf $recorded, 20), 11, 'eleven of the twenty') ;
+is(sql(sprintf $recorded, 20), 11, 'eleven of the twenty');
 is(sql(sprintf $recorded, 21), 5, 'and the five are on record');
 is(sql('SELECT dcep.keep_refusals()'), 3, 'the rest follows');
 is(sql('SELECT dcep.keep_refusals()'), 0, 'once');
@@ -119,8 +119,9 @@ $node->safe_psql('postgres', 'DROP DATABASE other');
 
 # --- the end of the server --------------------------------------------------------------------------
 
+my $before = sql("SELECT rounds FROM dcep.upkeep WHERE task = 'refusals'");
 set_interval(3600);
-await("SELECT rounds = 1 AND worker IS NOT NULL FROM dcep.upkeep WHERE task = 'refusals'", 'a worker that looks once an hour');
+await("SELECT rounds = $before + 1 AND worker IS NOT NULL FROM dcep.upkeep WHERE task = 'refusals'", 'a worker that looks once an hour');
 refuse(3, 40);
 is(sql($waiting), '3|9|t', 'leaves them in memory');
 $session->quit;
