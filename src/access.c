@@ -197,6 +197,42 @@ dcep_access_sees_payments(int institution)
 	return sees_wallets(institution, true);
 }
 
+/* An institution that the current role, or else the calling one, is bound to. */
+int
+dcep_access_bound(int preferred)
+{
+	const Oid roles[] = {GetUserId(), GetOuterUserId()};
+
+	for (size_t i = 0; i < lengthof(roles); i++)
+	{
+		int first;
+
+		know_role(roles[i]);
+		if (is_bound_to(preferred))
+			return preferred;
+		first = bms_next_member(known.institutions, -1);
+		if (first >= 0)
+			return first;
+	}
+	return 0;
+}
+
+/* Goes on with the owner's rights. */
+void
+dcep_access_enter_owner(DcepCaller *caller)
+{
+	GetUserIdAndSecContext(&caller->user, &caller->security);
+	SetUserIdAndSecContext(dcep_access_owner(),
+						   caller->security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+/* And with the caller's again. */
+void
+dcep_access_leave_owner(const DcepCaller *caller)
+{
+	SetUserIdAndSecContext(caller->user, caller->security);
+}
+
 /* Auditors, the central bank, the owner. */
 bool
 dcep_access_audits(void)

@@ -12,6 +12,13 @@
 
 #include "postgres.h"
 
+/* Who a function ran as before it took its owner's rights. */
+typedef struct DcepCaller
+{
+	Oid user;
+	int security;
+} DcepCaller;
+
 /* May the current role act for this institution? */
 extern bool dcep_access_acts_for(int institution);
 /* May the current role see what belongs to this institution? */
@@ -24,8 +31,19 @@ extern bool dcep_access_owns(void);
 extern bool dcep_access_sees_all(void);
 /* May the current role see the payments of this institution's wallets? A supervisor and the central bank within a case (case.h). */
 extern bool dcep_access_sees_payments(int institution);
+/*
+ * An institution that the current role is bound to, or that of whoever called the function that runs with its owner's
+ * rights: the preferred one if it is among them, else the first; 0 where there is none.
+ */
+extern int dcep_access_bound(int preferred);
 /* May the current role examine the whole ledger (auditors, the central bank, the owner)? */
 extern bool dcep_access_audits(void);
+/*
+ * Goes on with the rights of the owner, in a security-restricted operation, until dcep_access_leave_owner().
+ * Who the role was is left in `caller`; an error brings it back by itself.
+ */
+extern void dcep_access_enter_owner(DcepCaller *caller);
+extern void dcep_access_leave_owner(const DcepCaller *caller);
 /* An error (42501) unless the current role may see this wallet. */
 extern void dcep_access_require_wallet(int64 wallet);
 

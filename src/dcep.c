@@ -9,6 +9,7 @@
 
 #include "case.h"
 #include "keydir.h"
+#include "kept.h"
 #include "known.h"
 #include "statement.h"
 #include "upkeep.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	dcep_case_init();
 	dcep_known_init();
+	dcep_kept_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		dcep_upkeep_init();

@@ -18,6 +18,7 @@
 #include "access.h"
 #include "device.h"
 #include "errcodes.h"
+#include "kept.h"
 #include "keyring.h"
 #include "reserve.h"
 #include "spend.h"
@@ -515,6 +516,24 @@ execute(Payment *payment)
 	return DCEP_PAID;
 }
 
+/*
+ * Keeps a refusal on record, whatever becomes of the transaction. Where a wallet consolidates nobody
+ * wanted to pay. Whose a token is, the payer's operator must not read there.
+ */
+static void
+keep_refusal(const Payment *payment)
+{
+	const DcepOrder *order = &payment->instruction->order;
+	const DcepPurse *payer = payment->named;
+
+	dcep_refusal_keep(&(DcepKept){.refusal = payment->refusal,
+								  .kind = order->kind,
+								  .payer = order->payer,
+								  .payee = order->kind == DCEP_KIND_TOKEN ? 0 : order->payee,
+								  .amount = &order->amount,
+								  .class = payer && payer->party.exists ? payer->party.class : DCEP_KEPT_NO_CLASS});
+}
+
 /* Executes an instruction in the current statement. */
 DcepOutcome
 dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const DcepInstruction *instruction,
@@ -533,16 +552,19 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 					   .recovers = instruction->order.kind == DCEP_KIND_RECOVER,
 					   .mints = instruction->order.kind == DCEP_KIND_ISSUE,
 					   .consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
-	ResourceOwner caller;
-	DcepOutcome outcome;
+	DcepOutcome outcome = DCEP_REFUSED;
 
-	if (!check_authority(instruction, refusal) || !check_texts(instruction, refusal))
-		return DCEP_REFUSED;
-	caller = dcep_statement_enter(statement);
-	payment.day = dcep_config_day(config, GetCurrentTimestamp());
-	outcome = execute(&payment);
-	if (payment.snapshot)
-		UnregisterSnapshot(payment.snapshot);
-	dcep_statement_leave(caller);
+	if (check_authority(instruction, refusal) && check_texts(instruction, refusal))
+	{
+		ResourceOwner caller = dcep_statement_enter(statement);
+
+		payment.day = dcep_config_day(config, GetCurrentTimestamp());
+		outcome = execute(&payment);
+		if (payment.snapshot)
+			UnregisterSnapshot(payment.snapshot);
+		dcep_statement_leave(caller);
+	}
+	if (outcome == DCEP_REFUSED && !payment.consolidates)
+		keep_refusal(&payment);
 	return outcome;
 }

@@ -39,6 +39,7 @@ dcep_refuse(DcepRefusal *refusal, int sqlstate, const char *message)
 	refusal->message = pstrdup(message);
 	refusal->detail = NULL;
 	refusal->hint = NULL;
+	refusal->order = 0;
 	return false;
 }
 

@@ -17,6 +17,7 @@ typedef struct DcepRefusal
 	char *message;
 	char *detail; /* NULL where there is none */
 	char *hint;	  /* NULL where there is none */
+	int64 order;  /* the supervisor's order that refuses the payer; 0 where none does */
 } DcepRefusal;
 
 /* Fills in a refusal; each returns false, so that `return dcep_refuse(...)` reads well. */

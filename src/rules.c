@@ -171,6 +171,7 @@ static bool
 refuse_for_order(DcepRefusal *refusal, int sqlstate, const char *message, int64 wallet, const DcepControl *control)
 {
 	refuse_wallet(refusal, sqlstate, message, "Payer", wallet);
+	refusal->order = control->order;
 	return dcep_refusal_hint(refusal, "Order " INT64_FORMAT " of supervisor %04d forbids it; see dcep.order_status.",
 							 control->order, control->supervisor);
 }
@@ -332,6 +333,7 @@ check_cap(const DcepOrder *order, const DcepControls *controls, int kind, int64 
 	if (cap == NULL || spent <= cap->amount - order->amount)
 		return true;
 	refuse_limit(refusal, sqlstate, message, order->amount, spent, cap->amount);
+	refusal->order = cap->order;
 	return dcep_refusal_hint(refusal, "Order " INT64_FORMAT " of supervisor %04d sets it; see dcep.order_status.",
 							 cap->order, cap->supervisor);
 }

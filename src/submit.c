@@ -18,6 +18,7 @@
 #include "utils/typcache.h"
 
 #include "access.h"
+#include "kept.h"
 #include "receipt.h"
 #include "till.h"
 
@@ -105,13 +106,16 @@ read_amount(DcepText field, int64 *amount, DcepRefusal *refusal)
 	return true;
 }
 
-/* Reads one line; what cannot be read is refused right here. */
+/* Reads one line, NULL where there is none; what cannot be read is refused right here. */
 static bool
 read_line(HeapTupleHeader record, DcepLine *line)
 {
 	DcepText field[FIELD_COUNT];
 	DcepOrder *order = &line->instruction.order;
 
+	line->outcome = DCEP_REFUSED;
+	if (record == NULL)
+		return dcep_refuse(&line->refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "instruction must not be null");
 	for (int i = 0; i < FIELD_COUNT; i++)
 	{
 		bool is_null;
@@ -123,10 +127,23 @@ read_line(HeapTupleHeader record, DcepLine *line)
 	line->instruction.key = field[FIELD_KEY];
 	line->instruction.memo = field[FIELD_MEMO];
 	line->instruction.token = line->instruction.device_signature = (DcepText){NULL, 0};
-	line->outcome = DCEP_REFUSED;
 	return read_wallet(field[FIELD_PAYER], "payer", &order->payer, &line->refusal) &&
 		   read_wallet(field[FIELD_PAYEE], "payee", &order->payee, &line->refusal) &&
 		   read_amount(field[FIELD_AMOUNT], &order->amount, &line->refusal);
+}
+
+/*
+ * Keeps on record that a line could not be read, with the wallets that could.  Its fields are
+ * not for keeping: nobody knows what is in them.
+ */
+static void
+keep_unread(const DcepLine *line)
+{
+	dcep_refusal_keep(&(DcepKept){.refusal = &line->refusal,
+								  .kind = DCEP_KIND_TRANSFER,
+								  .payer = line->instruction.order.payer,
+								  .payee = line->instruction.order.payee,
+								  .class = DCEP_KEPT_NO_CLASS});
 }
 
 /* Reads all lines of an instruction[]. */
@@ -149,11 +166,10 @@ read_submission(ArrayType *array)
 	for (int i = 0; i < submission->line_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		submission->line[i].outcome = DCEP_REFUSED;
-		if (nulls[i])
-			dcep_refuse(&submission->line[i].refusal, ERRCODE_NULL_VALUE_NOT_ALLOWED, "instruction must not be null");
-		else if (read_line(DatumGetHeapTupleHeader(elements[i]), &submission->line[i]))
+		if (read_line(nulls[i] ? NULL : DatumGetHeapTupleHeader(elements[i]), &submission->line[i]))
 			submission->row_line[submission->row_count++] = i;
+		else
+			keep_unread(&submission->line[i]);
 	}
 	return submission;
 }

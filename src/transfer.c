@@ -5,7 +5,7 @@
  *   transfer_execute  BEFORE ROW        executes the payment and fills the row,
  *                                       or verifies a row that a dump brings back
  *   transfer_settle   AFTER STATEMENT   proves that every executed payment has
- *                                       its row, and writes what was kept
+ *                                       its row, and writes what was kept, refusals included
  *   append_only       UPDATE, DELETE, TRUNCATE are refused, always
  *
  * The first three fire at the origin only: replicated rows have been paid.
@@ -24,6 +24,7 @@
 #include "access.h"
 #include "consolidate.h"
 #include "errcodes.h"
+#include "kept.h"
 #include "payment.h"
 #include "receipt.h"
 #include "submit.h"
@@ -72,6 +73,8 @@ dcep_transfer_settle(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were settled that had not begun"),
 				 errhint("Enable all triggers of dcep.transfer.")));
 	dcep_statement_end(statement);
+	if (dcep_statement_current() == NULL)
+		dcep_kept_write_own();
 	return PointerGetDatum(NULL);
 }
 

@@ -47,6 +47,19 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.run = "SELECT dcep.stock_tills($1::integer)",
 		.lot = PG_INT64_MAX,
 	},
+	{
+		.name = "refusals",
+		.setting = "dcep.refusal_interval",
+		.short_text = "Time between two looks for refusals that are to be written.",
+		.long_text =
+			"In seconds, 0 to switch it off. Refused payments wait in shared memory, as many as dcep.refusal_buffer "
+			"says, and are written into dcep.refusal.",
+		.interval = 1,
+		.find = "SELECT 1::bigint FROM dcep.waiting_refusals() AS w WHERE w.waiting > 0",
+		.run = "SELECT dcep.keep_refusals()",
+		.lot = PG_INT64_MAX,
+		.at_end = true,
+	},
 };
 
 int dcep_upkeep_naptime = 60;

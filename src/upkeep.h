@@ -22,9 +22,10 @@ typedef struct DcepTask
 	const char *find; /* what there is to do: a query for one column of bigint, each > 0 */
 	const char *run;  /* does piece $1 of it: a query for one bigint, which says how much that was */
 	int64 lot;		  /* a piece of which so much was done at once is not finished: again */
+	bool at_end;	  /* once more before the process ends: what waits is in memory */
 } DcepTask;
 
-#define DCEP_TASKS 2
+#define DCEP_TASKS 3
 
 extern DcepTask dcep_tasks[DCEP_TASKS];
 

@@ -112,21 +112,6 @@ has_ledger(void)
 	return true;
 }
 
-/* Deals with what signals have asked for, and ends where we are not wanted. */
-static void
-attend(void)
-{
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
-	if (ProcDiePending || !dcep_upkeep_wanted() || dcep_worker_unwelcome(MyDatabaseId))
-		proc_exit(0);
-	QueryCancelPending = false; /* what was to be cancelled has ended */
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* --- what failed ----------------------------------------------------------------- */
 
 /* When may a piece of a task, or its search, be tried again? */
@@ -178,14 +163,11 @@ query(const char *sql, int64 piece, uint64 *count)
 {
 	Oid types[] = {INT8OID};
 	Datum values[] = {Int64GetDatum(piece)};
-	Oid user;
-	int security;
+	DcepCaller caller;
 	bool is_null;
 	int64 *rows;
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(dcep_access_owner(),
-						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	dcep_access_enter_owner(&caller);
 	SPI_connect();
 	if (SPI_execute_with_args(sql, piece == THE_SEARCH ? 0 : 1, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "a task of the upkeep is no query");
@@ -194,7 +176,7 @@ query(const char *sql, int64 piece, uint64 *count)
 	for (uint64 i = 0; i < *count; i++)
 		rows[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
 	SPI_finish();
-	SetUserIdAndSecContext(user, security);
+	dcep_access_leave_owner(&caller);
 	return rows;
 }
 
@@ -376,6 +358,42 @@ take_turn(TimestampTz now)
 }
 
 /* --- the process ---------------------------------------------------------------- */
+
+/*
+ * We have been told to end: what waits in memory is written first. The request is
+ * taken back meanwhile, so that it does not break the steps off.
+ */
+static void
+take_leave(void)
+{
+	ProcDiePending = false;
+	for (int task = 0; task < DCEP_TASKS; task++)
+		if (dcep_tasks[task].at_end && dcep_tasks[task].interval > 0)
+		{
+			begin_round(task);
+			while (is_busy(&rounds[task]))
+				go_on(task);
+			MemoryContextReset(step_context);
+		}
+	proc_exit(0);
+}
+
+/* Deals with what signals have asked for, and ends where we are not wanted. */
+static void
+attend(void)
+{
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	if (ProcDiePending)
+		take_leave();
+	if (!dcep_upkeep_wanted() || dcep_worker_unwelcome(MyDatabaseId))
+		proc_exit(0);
+	QueryCancelPending = false; /* what was to be cancelled has ended */
+	CHECK_FOR_INTERRUPTS();
+}
 
 /* What a role, the database or the configuration file sets for sessions must not change what the tasks do. */
 static void

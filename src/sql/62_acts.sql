@@ -33,6 +33,8 @@ BEGIN
     VALUES (act_id, enter_act.institution, chain.seq + 1, entered, signed.suite, signed.key_number, enter_act.kind,
             session_user, enter_act.case_no, enter_act.body::text, chain.head, signed.hash, signed.signature);
     UPDATE dcep.act_chain AS c SET seq = c.seq + 1, head = signed.hash WHERE c.institution = enter_act.institution;
+    -- What this session alone knows of refusals it writes as soon as something of its own succeeds.
+    PERFORM dcep.keep_refusals() FROM dcep.waiting_refusals() AS w WHERE w.waiting > 0 AND NOT w.shared;
     RETURN entered;
 END
 $$;

@@ -255,9 +255,9 @@ $$;
 COMMENT ON FUNCTION dcep.is_agreed(integer, integer, text) IS
 'Internal: is there an agreement in force right now that covers this kind of order?';
 
--- Is every operator that an order bears on within the supervisor's agreements?
-CREATE FUNCTION dcep.check_agreements(supervisor integer, kind text, operators integer[]) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- Is every operator that an order bears on within the supervisor's agreements? What was attempted goes on record where not.
+CREATE FUNCTION dcep.check_agreements(supervisor integer, kind text, operators integer[], attempt text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     outside integer;
 BEGIN
@@ -265,6 +265,7 @@ BEGIN
      WHERE NOT dcep.is_agreed(supervisor, u.code, kind)
      ORDER BY u.code LIMIT 1;
     IF FOUND THEN
+        PERFORM dcep.keep_refusal('LG220', 'order outside the supervisor''s agreement', supervisor, attempt);
         RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'order outside the supervisor''s agreement',
             DETAIL = format('Supervisor %s has no agreement in force with institution %s that covers %s.',
                             lpad(supervisor::text, 4, '0'), lpad(outside::text, 4, '0'), kind),
@@ -272,14 +273,13 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION dcep.check_agreements(integer, text, integer[]) IS 'Internal: LG220 where an order is outside the supervisor''s agreements';
+COMMENT ON FUNCTION dcep.check_agreements(integer, text, integer[], text) IS 'Internal: LG220 where an order is outside the supervisor''s agreements, which goes on record';
 
 -- Records an order that has been checked, and puts it into effect.
 CREATE FUNCTION dcep.enter_order(o dcep.control_order) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
     o.id := nextval('dcep.act_id_seq');
-    o.imposed_at := clock_timestamp();
     PERFORM dcep.put_into_effect(o);
     PERFORM dcep.enter_act(o.supervisor, o.id, 'impose', o.case_no, jsonb_strip_nulls(to_jsonb(o)));
     INSERT INTO dcep.control_order SELECT o.*;
@@ -305,14 +305,16 @@ BEGIN
     PERFORM dcep.require_case_no(case_no);
     SELECT * INTO STRICT found_target FROM dcep.resolve_target(target);
     PERFORM dcep.check_order_terms(kind, found_target.coins, amount, counterparty, daily_from, daily_until);
-    o.valid_from := COALESCE(impose.valid_from, clock_timestamp());
+    o.imposed_at := clock_timestamp();
+    o.valid_from := COALESCE(impose.valid_from, o.imposed_at);
     IF o.valid_from >= impose.valid_until OR impose.valid_until <= clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the order would end before it begins',
             DETAIL = format('It is valid from %s until %s.', o.valid_from, impose.valid_until);
     END IF;
     PERFORM dcep.check_agreements(o.supervisor, kind,
         ARRAY(SELECT found_target.operator WHERE found_target.class IS NOT NULL
-              UNION SELECT dcep.institution(w) FROM unnest(found_target.wallets) AS w));
+              UNION SELECT dcep.institution(w) FROM unnest(found_target.wallets) AS w),
+        format('impose %s, case %s, on %s', kind, case_no, target));
     IF found_target.class IS NOT NULL THEN
         -- No payment is under way: any may be of a wallet of the class.
         LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
@@ -375,6 +377,7 @@ BEGIN
     END IF;
     SELECT * INTO o FROM dcep.control_order AS c WHERE c.id = lift.order_id;
     IF NOT FOUND OR NOT dcep.caller_acts_for(o.supervisor) THEN
+        PERFORM dcep.keep_refusal('42501', 'permission denied for order', 0, format('lift order %s', order_id));
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for order %s', order_id),
             DETAIL = 'It does not exist, or another supervisor imposed it.',
             HINT = 'The supervisor who imposed an order lifts it.';

@@ -30,6 +30,7 @@ BEGIN
     IF transfer IS NULL OR method IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'transfer and method must not be null';
     END IF;
+    o.imposed_at := clock_timestamp();
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
     PERFORM dcep.require_case_no(case_no);
     IF NOT EXISTS (SELECT FROM dcep.transfer AS t WHERE t.id = report_fraud.transfer) THEN
@@ -63,6 +64,10 @@ BEGIN
       FROM (SELECT v.institution, v.is_house, sum(v.tainted) AS amount FROM dcep.stolen_value(transfer, method) AS v
              WHERE v.wallet <> ALL (COALESCE(found_wallets, '{}')) GROUP BY 1, 2) AS s;
     IF found_wallets IS NULL THEN
+        IF outside IS NOT NULL THEN
+            PERFORM dcep.keep_refusal('LG220', 'the money is outside the supervisor''s agreements', o.supervisor,
+                                      format('report fraud, case %s, of transfer %s', case_no, transfer));
+        END IF;
         RAISE EXCEPTION USING ERRCODE = CASE WHEN outside IS NULL THEN '55000' ELSE 'LG220' END,
             MESSAGE = CASE WHEN outside IS NULL THEN 'nothing of the money is left' ELSE 'the money is outside the supervisor''s agreements' END,
             DETAIL = COALESCE('There is ' || outside || '.', 'It has been redeemed.'),
@@ -126,7 +131,8 @@ BEGIN
     END IF;
     PERFORM dcep.require_wallet(payee);
     IF authority NOT IN (1, o.supervisor) THEN
-        PERFORM dcep.check_agreements(authority, o.kind, ARRAY(SELECT DISTINCT dcep.institution(w) FROM unnest(o.wallets) AS w));
+        PERFORM dcep.check_agreements(authority, o.kind, ARRAY(SELECT DISTINCT dcep.institution(w) FROM unnest(o.wallets) AS w),
+            format('recover under order %s for %s', o.id, payee));
     END IF;
     SELECT * INTO other FROM dcep.recovery AS r WHERE r.order_id = o.id;
     IF other.authority = authority THEN

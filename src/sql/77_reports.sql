@@ -156,6 +156,82 @@ CREATE VIEW dcep.frozen_totals AS
 COMMENT ON VIEW dcep.frozen_totals IS
 'Per institution and direction (debit, credit, both): how many wallets are frozen now and what they hold, minor units. Reads all wallets, and the coins of the frozen ones; dcep.frozen lists them';
 
+CREATE VIEW dcep.held_totals AS
+    WITH effect AS (
+        SELECT e.supervisor, (dcep.order_kinds())[e.kind] AS kind, e.target, e.coin, e.amount
+          FROM dcep.control_effect AS e
+         WHERE e.valid_from <= pg_catalog.clock_timestamp() AND pg_catalog.clock_timestamp() < e.valid_until
+           AND (dcep.order_kinds())[e.kind] IN ('no_debit', 'freeze', 'hold_amount', 'freeze_coins')),
+    on_wallet AS (
+        SELECT f.supervisor, f.kind, (CASE WHEN f.target > 0 THEN f.target END)::dcep.wallet_id AS wallet, f.coin, f.amount
+          FROM effect AS f WHERE f.target > 0
+        UNION ALL
+        SELECT f.supervisor, f.kind, w.id, f.coin, f.amount
+          FROM effect AS f JOIN dcep.wallet AS w ON -(w.institution * 10000::bigint + w.class) - 1 = f.target WHERE f.target < 0),
+    frozen_coins AS (
+        SELECT d.supervisor, d.wallet, pg_catalog.count(*) AS coins, pg_catalog.sum(d.amount) AS amount
+          FROM (SELECT DISTINCT o.supervisor, o.wallet, o.coin, o.amount FROM on_wallet AS o WHERE o.kind = 'freeze_coins') AS d
+          JOIN dcep.coin AS c ON (c.owner, c.amount, c.id) = (d.wallet, d.amount, d.coin)
+         GROUP BY d.supervisor, d.wallet),
+    per_wallet AS (
+        SELECT o.supervisor, o.wallet, pg_catalog.bool_or(o.kind IN ('no_debit', 'freeze')) AS is_frozen,
+               COALESCE(pg_catalog.sum(o.amount) FILTER (WHERE o.kind = 'hold_amount'), 0) AS held
+          FROM on_wallet AS o GROUP BY o.supervisor, o.wallet)
+    SELECT p.supervisor, pg_catalog.count(*) FILTER (WHERE p.is_frozen) AS frozen_wallets,
+           COALESCE(pg_catalog.sum(b.balance) FILTER (WHERE p.is_frozen), 0) AS frozen,
+           pg_catalog.count(*) FILTER (WHERE p.held > 0) AS held_wallets, pg_catalog.sum(LEAST(p.held, b.balance)) AS held,
+           COALESCE(pg_catalog.sum(f.coins), 0)::bigint AS coins, COALESCE(pg_catalog.sum(f.amount), 0) AS in_coins,
+           pg_catalog.sum(CASE WHEN p.is_frozen THEN b.balance ELSE LEAST(p.held + COALESCE(f.amount, 0), b.balance) END) AS total
+      FROM per_wallet AS p
+      LEFT JOIN frozen_coins AS f ON f.supervisor = p.supervisor AND f.wallet = p.wallet
+     CROSS JOIN LATERAL (SELECT COALESCE(pg_catalog.sum(c.amount), 0) AS balance FROM dcep.coin AS c WHERE c.owner = p.wallet) AS b
+     GROUP BY p.supervisor;
+COMMENT ON VIEW dcep.held_totals IS
+'Per supervisor, what its orders in force keep from being paid, minor units: wallets under no_debit and freeze and what they hold; wallets under hold_amount and what is held and there; coins frozen one by one; and total, in which a wallet''s money counts once, however many orders bear on it. Money on which two supervisors have orders counts with each. Reads the effects, the coins of their wallets, and all wallets where an order bears on a class. dcep.frozen_totals has the central bank''s freezing';
+
+CREATE FUNCTION dcep.order_report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                  OUT supervisor smallint, OUT imposed bigint, OUT awaited bigint, OUT in_force bigint,
+                                  OUT expired bigint, OUT lifted bigint, OUT out_of_agreement bigint, OUT refused bigint,
+                                  OUT usual_delay numeric, OUT longest_delay numeric) RETURNS SETOF record
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH orders AS (
+        SELECT o.supervisor, o.status,
+               o.status IN ('awaited', 'in force') AND EXISTS (
+                   SELECT FROM (SELECT dcep.institution(w) FROM unnest(o.wallets) AS w UNION SELECT o.operator WHERE o.class IS NOT NULL) AS u (code)
+                    WHERE NOT dcep.is_agreed(o.supervisor, u.code, o.kind)) AS is_outside,
+               CASE WHEN o.valid_from <= a.entered_at THEN EXTRACT(epoch FROM a.entered_at - GREATEST(o.imposed_at, o.valid_from)) END AS delay
+          FROM dcep.order_status AS o JOIN dcep.act AS a ON a.id = o.id
+         WHERE (since IS NULL OR o.imposed_at >= since) AND (until IS NULL OR o.imposed_at < until)),
+    counted AS (
+        SELECT o.supervisor, count(*) AS imposed, count(*) FILTER (WHERE o.status = 'awaited') AS awaited,
+               count(*) FILTER (WHERE o.status = 'in force') AS in_force, count(*) FILTER (WHERE o.status = 'expired') AS expired,
+               count(*) FILTER (WHERE o.status = 'lifted') AS lifted, count(*) FILTER (WHERE o.is_outside) AS outside,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY o.delay) AS usual, max(o.delay) AS longest
+          FROM orders AS o GROUP BY o.supervisor),
+    attempts AS (
+        SELECT r.institution, count(*) AS n FROM dcep.refusal AS r
+         WHERE r.attempt IS NOT NULL AND (since IS NULL OR r.refused_at >= since) AND (until IS NULL OR r.refused_at < until)
+         GROUP BY r.institution)
+    SELECT i.code, COALESCE(c.imposed, 0), COALESCE(c.awaited, 0), COALESCE(c.in_force, 0), COALESCE(c.expired, 0), COALESCE(c.lifted, 0),
+           COALESCE(c.outside, 0), COALESCE(t.n, 0), round(c.usual::numeric, 3), round(c.longest, 3)
+      FROM dcep.institution AS i LEFT JOIN counted AS c ON c.supervisor = i.code LEFT JOIN attempts AS t ON t.institution = i.code
+     WHERE i.kind = 'supervisor' ORDER BY i.code
+$$;
+COMMENT ON FUNCTION dcep.order_report(timestamptz, timestamptz) IS
+'Per supervisor: orders imposed in a time range (all by default), how many of them are awaited, in force, expired or lifted now, how many that are awaited or in force no agreement covers any more, and how many attempts beyond its agreements or on others'' orders were refused in the range. usual_delay (median) and longest_delay are seconds from the call that imposed an order to its entry as an act, when no payment that starts can pass it any more but for the commit; of orders that were to hold at once. Reads all orders and refusals';
+
+CREATE FUNCTION dcep.refusals_by_rule(since timestamptz DEFAULT dcep.day_start(dcep.today()), until timestamptz DEFAULT NULL,
+                                      OUT sqlstate text, OUT rule text, OUT class smallint, OUT by_order boolean, OUT refusals bigint,
+                                      OUT payers bigint) RETURNS SETOF record
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.sqlstate, r.message, r.class, r.order_id IS NOT NULL, count(*), count(DISTINCT r.payer)
+      FROM dcep.refusal AS r
+     WHERE (since IS NULL OR r.refused_at >= since) AND (until IS NULL OR r.refused_at < until)
+     GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4
+$$;
+COMMENT ON FUNCTION dcep.refusals_by_rule(timestamptz, timestamptz) IS
+'Refusals on record of a time range (today by default) by rule (SQLSTATE and message), class of the payer (NULL where it was refused before that was known, or was no payment), and whether a supervisor''s order on the payer refused: how many, and of how many payers. Reads the refusals of the range';
+
 -- --- clients -----------------------------------------------------------------
 
 CREATE FUNCTION dcep.large_values(day date DEFAULT dcep.today(), cash bigint DEFAULT NULL, transfer bigint DEFAULT NULL,

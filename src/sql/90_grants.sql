@@ -101,6 +101,10 @@ GRANT EXECUTE ON FUNCTION
     dcep.trace_svg(bigint, text, text, integer, integer)
     TO dcep_central_bank, dcep_supervisor;
 
+-- Refusals: rows as row-level security shows them.
+GRANT SELECT ON dcep.refusal TO dcep_operator, dcep_supervisor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.keep_refusals(), dcep.waiting_refusals() TO dcep_central_bank, dcep_auditor;
+
 -- Auditors: proofs, not parties.
 GRANT EXECUTE ON FUNCTION dcep.verify_acts() TO dcep_auditor;
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
@@ -109,12 +113,13 @@ GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verif
 
 -- Reports.  Totals are the same for all who read them; of wallets each reader sees what row-level security shows it.
 GRANT SELECT ON dcep.wallet, dcep.till, dcep.transfer TO dcep_supervisor;
-GRANT SELECT ON dcep.conservation, dcep.quota, dcep.frozen_totals, dcep.reporting_threshold, dcep.house_wallet,
-    dcep.movement TO dcep_central_bank, dcep_supervisor;
+GRANT SELECT ON dcep.conservation, dcep.quota, dcep.frozen_totals, dcep.held_totals, dcep.reporting_threshold,
+    dcep.house_wallet, dcep.movement TO dcep_central_bank, dcep_supervisor;
 GRANT SELECT ON dcep.conservation, dcep.quota TO dcep_auditor;
 GRANT EXECUTE ON FUNCTION
     dcep.today(), dcep.day_start(date), dcep.client_threshold(bigint, bigint), dcep.double_spends(), dcep.chain_gaps(),
     dcep.net_positions(timestamptz, timestamptz), dcep.anonymous_share(timestamptz, timestamptz),
+    dcep.order_report(timestamptz, timestamptz), dcep.refusals_by_rule(timestamptz, timestamptz),
     dcep.large_values(date, bigint, bigint),
     dcep.structuring(timestamptz, timestamptz, bigint, bigint, numeric, integer, interval),
     dcep.dormant_reactivated(timestamptz, timestamptz, interval, bigint),
@@ -130,4 +135,5 @@ GRANT EXECUTE ON FUNCTION
     dcep.rings(timestamptz, timestamptz, double precision, double precision),
     dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision)
     TO dcep_central_bank, dcep_supervisor;
-GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps() TO dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps(), dcep.refusals_by_rule(timestamptz, timestamptz), dcep.today(),
+    dcep.day_start(date) TO dcep_auditor;
