@@ -22,6 +22,8 @@
 #define CONTEXT_TAG_LEN 16
 /* Tag, prev_hash, seq, id, kind, payer, payee, amount and created_at, each field after its length. */
 #define CONTEXT_FIXED_LEN (CONTEXT_TAG_LEN + (4 + DCEP_HASH_LEN) + 6 * (4 + 8) + (4 + 1))
+/* Tag, currency, kind, payer, payee and amount, each field after its length. */
+#define INSTRUCTION_FIXED_LEN (DCEP_TAG_LEN + (4 + DCEP_CURRENCY_LEN) + (4 + 1) + 3 * (4 + 8))
 
 /* Name of a kind of transfer, NULL when the number is none. */
 const char *
@@ -35,6 +37,7 @@ dcep_kind_name(int kind)
 		[DCEP_KIND_REDEEM] = "redeem",
 		[DCEP_KIND_RECOVER] = "recover",
 		[DCEP_KIND_CONSOLIDATE] = "consolidate",
+		[DCEP_KIND_TOKEN] = "token",
 	};
 
 	return kind >= 0 && kind <= DCEP_KIND_MAX ? names[kind] : NULL;
@@ -470,12 +473,30 @@ dcep_base64url_get(const char *text, size_t len, uint8_t *out, size_t *out_len)
 	return NULL;
 }
 
+/* Bytes of a text and its length. */
+static size_t
+field_text_length(DcepText text)
+{
+	return 4 + (text.data == NULL ? 0 : text.len);
+}
+
+/* Does a context end in a token and a device's signature, of which one may be absent? Most have neither. */
+static bool
+has_instruction(const DcepContext *context)
+{
+	return context->token.data != NULL || context->device_signature.data != NULL;
+}
+
 /* Number of bytes that dcep_context_put() writes. */
 size_t
 dcep_context_length(const DcepContext *context)
 {
-	return CONTEXT_FIXED_LEN + 3 * 4 + (context->key.data == NULL ? 0 : context->key.len) +
-		   (size_t) context->input_count * 8 + (context->memo.data == NULL ? 0 : context->memo.len);
+	size_t length = CONTEXT_FIXED_LEN + field_text_length(context->key) + 4 + (size_t) context->input_count * 8 +
+					field_text_length(context->memo);
+
+	if (has_instruction(context))
+		length += field_text_length(context->token) + field_text_length(context->device_signature);
+	return length;
 }
 
 /* Writes a number after its length. */
@@ -547,5 +568,38 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 	at = put_field_text(at, context->key);
 	at = put_field_inputs(at, context->inputs, context->input_count);
 	at = put_field_text(at, context->memo);
+	if (has_instruction(context))
+		at = put_field_text(put_field_text(at, context->token), context->device_signature);
 	assert(at == out + dcep_context_length(context));
+}
+
+/* Number of bytes that dcep_instruction_put() writes. */
+size_t
+dcep_instruction_length(const DcepContext *context)
+{
+	return INSTRUCTION_FIXED_LEN + field_text_length(context->key) + field_text_length(context->memo);
+}
+
+/* Whom an instruction names: the payee, or the token, which is all that the payer of one knows. */
+static int64_t
+instructed_payee(const DcepContext *context)
+{
+	return context->token.data == NULL ? context->payee : (int64_t) dcep_get_u64((const uint8_t *) context->token.data);
+}
+
+/* Writes exactly dcep_instruction_length() bytes. */
+void
+dcep_instruction_put(const char currency[DCEP_CURRENCY_LEN], const DcepContext *context, uint8_t *out)
+{
+	uint8_t *at = put_bytes(out, "dcep instruct v1", DCEP_TAG_LEN);
+
+	at = put_bytes(dcep_put_u32(at, DCEP_CURRENCY_LEN), currency, DCEP_CURRENCY_LEN);
+	at = dcep_put_u32(at, 1);
+	*at++ = (uint8_t) context->kind;
+	at = dcep_put_field_number(at, context->payer);
+	at = dcep_put_field_number(at, instructed_payee(context));
+	at = dcep_put_field_number(at, context->amount);
+	at = put_field_text(at, context->key);
+	at = put_field_text(at, context->memo);
+	assert(at == out + dcep_instruction_length(context));
 }

@@ -19,6 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 
 #include <assert.h>
 #include <stdio.h>
@@ -224,6 +225,16 @@ dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t
 	if (HMAC(sha256.md, key_len == 0 ? "" : key, (int) key_len, data, len, out, NULL) == NULL)
 		return fail("could not compute an HMAC");
 	return true;
+}
+
+/* Random bytes; OpenSSL seeds its generator anew in each process. */
+bool
+dcep_random(void *out, size_t len)
+{
+	begin_call();
+	if (len > INT32_MAX)
+		return fail("too many random bytes");
+	return RAND_priv_bytes(out, (int) len) == 1 || fail("could not draw random bytes");
 }
 
 /* --- keys ---------------------------------------------------------------- */
@@ -451,6 +462,50 @@ dcep_key_from_public(int suite, const uint8_t *bytes, size_t len)
 	return wrap_key(pkey, false);
 }
 
+/* Makes a verifying key of a raw public key, by its length and the curve that it is a point of; NULL when it is none. */
+DcepKeyPair *
+dcep_key_from_raw(const uint8_t *bytes, size_t len)
+{
+	DcepKeyPair *key = NULL;
+
+	for (int suite = DCEP_SUITE_ED25519; key == NULL && suite <= DCEP_SUITE_P256; suite++)
+		if (suites[suite].public_len == len)
+			key = dcep_key_from_public(suite, bytes, len);
+	if (key == NULL && last_error[0] == '\0')
+		fail("public key has the wrong length");
+	return key;
+}
+
+/* Makes a verifying key of a PEM public key, NULL when it is none; its point is examined like a raw one. */
+DcepKeyPair *
+dcep_key_from_public_pem(const char *pem, size_t len)
+{
+	EVP_PKEY *pkey = NULL;
+	DcepKeyPair *key;
+	uint8_t raw[DCEP_PUBLIC_KEY_MAX];
+	int suite;
+	size_t raw_len;
+	BIO *bio;
+
+	begin_call();
+	bio = len <= INT32_MAX ? BIO_new_mem_buf(pem, (int) len) : NULL;
+	if (bio != NULL)
+		pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	if (pkey == NULL)
+	{
+		fail("could not read the public key");
+		return NULL;
+	}
+	key = wrap_key(pkey, false);
+	if (key == NULL)
+		return NULL;
+	suite = key->suite;
+	raw_len = dcep_key_public(key, raw);
+	dcep_key_free(key);
+	return dcep_key_from_public(suite, raw, raw_len);
+}
+
 /* Answers OpenSSL's question for a passphrase: there is none, and nobody is asked. */
 static int
 refuse_passphrase(char *buffer, int size, int writing, void *unused)
@@ -611,8 +666,8 @@ get_der_integer(const uint8_t *from, const uint8_t *end, uint8_t number[COORDINA
 }
 
 /* Turns DER into r||s; false when it is not the shortest DER of two such integers. */
-static bool
-signature_from_der(const uint8_t *der, size_t len, uint8_t signature[DCEP_SIGNATURE_LEN])
+bool
+dcep_signature_from_der(const uint8_t *der, size_t len, uint8_t signature[DCEP_SIGNATURE_LEN])
 {
 	const uint8_t *at = der + 2;
 	const uint8_t *end = der + len;
@@ -667,7 +722,7 @@ sign_hash(DcepKeyPair *key, const void *message, size_t len, uint8_t signature[D
 
 	return hash_message(key, message, len, hash) &&
 		   EVP_PKEY_sign(key->signer, der, &der_len, hash, sizeof(hash)) == 1 &&
-		   signature_from_der(der, der_len, signature);
+		   dcep_signature_from_der(der, der_len, signature);
 }
 
 /* Signs a message; the key pair must have its private half. */

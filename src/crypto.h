@@ -48,10 +48,17 @@ extern bool dcep_hash(int suite, const DcepBytes *pieces, int count, uint8_t out
 /* HMAC-SHA-256. */
 extern bool dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[DCEP_HASH_LEN]);
 
+/* Random bytes, good enough for secrets. */
+extern bool dcep_random(void *out, size_t len);
+
 extern DcepKeyPair *dcep_key_generate(int suite);
 extern DcepKeyPair *dcep_key_from_public(int suite, const uint8_t *bytes, size_t len);
 /* PKCS#8 PEM without passphrase; the suite is read off the key. */
 extern DcepKeyPair *dcep_key_from_pem(const char *pem, size_t len);
+/* A public key as SubjectPublicKeyInfo in PEM; the suite is read off the key. */
+extern DcepKeyPair *dcep_key_from_public_pem(const char *pem, size_t len);
+/* A raw public key of which nobody says the suite: its length and its curve tell. */
+extern DcepKeyPair *dcep_key_from_raw(const uint8_t *bytes, size_t len);
 extern int dcep_key_suite(const DcepKeyPair *key);
 extern bool dcep_key_is_private(const DcepKeyPair *key);
 /* Writes the raw public key, returns its length. */
@@ -64,6 +71,9 @@ extern void dcep_key_free(DcepKeyPair *key); /* wipes the private half; NULL is 
 extern bool dcep_sign(DcepKeyPair *key, const void *message, size_t len, uint8_t signature[DCEP_SIGNATURE_LEN]);
 extern DcepVerdict dcep_verify(DcepKeyPair *key, const void *message, size_t len,
 							   const uint8_t signature[DCEP_SIGNATURE_LEN]);
+
+/* Turns DER, as other programs write signatures of the curves, into r||s; false when it is not the shortest DER of two such integers. */
+extern bool dcep_signature_from_der(const uint8_t *der, size_t len, uint8_t signature[DCEP_SIGNATURE_LEN]);
 
 /*
  * Signs and verifies a hash: the message is a tag, which says what the hash is of

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "device.h"
 #include "errcodes.h"
 #include "keyring.h"
 #include "reserve.h"
@@ -37,13 +38,14 @@ typedef struct Payment
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
 	DateADT day;
-	bool burns;		   /* redemption: the payee gets no coin */
-	bool mints;		   /* issue: the payer spends no coin */
-	bool consolidates; /* the payer is the payee, and its coins decide the amount */
-	bool recovers;	   /* by order of two authorities: no restriction or limit stands against it */
-	const DcepClass *limits; /* of the payer that is named, and of the payee */
+	bool burns;				   /* redemption: the payee gets no coin */
+	bool mints;				   /* issue: the payer spends no coin */
+	bool consolidates;		   /* the payer is the payee, and its coins decide the amount */
+	bool recovers;			   /* by order of two authorities: no restriction or limit stands against it */
+	const DcepClass *limits;	   /* of the payer that is named, and of the payee */
 	const DcepClass *payee_limits;
-	DcepClass own[2]; /* room for those that are not their class's */
+	DcepClass own[2];		   /* room for those that are not their class's */
+	DcepText device_signature; /* of the payer's device, verified; absent where there is none */
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
@@ -58,6 +60,11 @@ check_authority(const DcepInstruction *instruction, DcepRefusal *refusal)
 	{
 		dcep_refuse(refusal, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to recover money");
 		return dcep_refusal_hint(refusal, "Money is recovered by dcep.recover(), under orders of two authorities.");
+	}
+	if (instruction->order.kind == DCEP_KIND_TOKEN && instruction->token.data == NULL)
+	{
+		dcep_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, "this kind of transfer cannot be inserted");
+		return dcep_refusal_hint(refusal, "A payment to a token is made by dcep.pay_token().");
 	}
 	if (dcep_access_acts_for(dcep_wallet_institution(instruction->order.payer)))
 		return true;
@@ -188,6 +195,13 @@ same_text(DcepText a, DcepText b)
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
+/* Are these the same payment token, or both absent? What follows the token is drawn anew each time. */
+static bool
+same_token(DcepText a, DcepText b)
+{
+	return a.data == NULL || b.data == NULL ? a.data == b.data : dcep_equal(a.data, b.data, sizeof(int64));
+}
+
 typedef enum Earlier
 {
 	EARLIER_NONE,
@@ -220,7 +234,7 @@ find_earlier(Payment *payment)
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
 				   (payment->consolidates || earlier->amount == instruction->order.amount) &&
-				   same_text(earlier->memo, instruction->memo)
+				   same_text(earlier->memo, instruction->memo) && same_token(earlier->token, instruction->token)
 			   ? EARLIER_SAME
 			   : EARLIER_OTHER;
 }
@@ -234,6 +248,34 @@ refuse_key(Payment *payment)
 						(int) payment->instruction->key.len, payment->instruction->key.data,
 						payment->transfer->context.id);
 	return dcep_refusal_hint(payment->refusal, "Use a new key for every payment.");
+}
+
+/* What the payer's device has to have signed. */
+static DcepContext
+instructed(const DcepInstruction *instruction)
+{
+	return (DcepContext){.kind = instruction->order.kind,
+						 .payer = instruction->order.payer,
+						 .payee = instruction->order.payee,
+						 .amount = instruction->order.amount,
+						 .key = instruction->key,
+						 .memo = instruction->memo,
+						 .token = instruction->token};
+}
+
+/* Has the payer's device signed, where it must? A signature that is given is verified in any case. */
+static bool
+check_device(Payment *payment)
+{
+	const DcepInstruction *instruction = payment->instruction;
+	DcepContext context;
+
+	if (instruction->device_signature.data == NULL &&
+		!dcep_device_must_sign(instruction->order.kind, payment->named->party.flags))
+		return true;
+	context = instructed(instruction);
+	return dcep_device_check(payment->config, &context, instruction->device_signature, payment->now,
+							 &payment->device_signature, payment->refusal);
 }
 
 /* The payee's balance cap, where its class has one. */
@@ -292,6 +334,8 @@ check_rules(Payment *payment, bool key_reused)
 		return false;
 	if (key_reused)
 		return refuse_key(payment);
+	if (!check_device(payment))
+		return false;
 	payment->usage = payment->payer->usage;
 	payment->limits = dcep_rules_class(payment->config, payer, payment->day, &payment->own[0]);
 	payment->payee_limits = dcep_rules_class(payment->config, payee, payment->day, &payment->own[1]);
@@ -331,6 +375,8 @@ compose_transfer(Payment *payment)
 	context->created_at = dcep_unix_time(payment->now);
 	context->key = instruction->key;
 	context->memo = instruction->memo;
+	context->token = instruction->token;
+	context->device_signature = payment->device_signature;
 	context->inputs = dcep_spend_inputs(payment->payer, &payment->spend, &context->input_count);
 	transfer->change = payment->mints ? 0 : payment->spend.total - context->amount;
 }

@@ -110,6 +110,7 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 		case DCEP_KIND_EXCHANGE_OUT:
 			return is_exchange(payee, payer) ? NULL : "An exchange_out runs from a wallet to its institution's vault.";
 		case DCEP_KIND_TRANSFER:
+		case DCEP_KIND_TOKEN:
 		case DCEP_KIND_RECOVER:
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."
@@ -241,7 +242,7 @@ check_payee_orders(const DcepParty *payee, TimestampTz now, DcepRefusal *refusal
 static int
 service_of_payer(const DcepOrder *order)
 {
-	if (order->kind == DCEP_KIND_TRANSFER)
+	if (order->kind == DCEP_KIND_TRANSFER || order->kind == DCEP_KIND_TOKEN)
 		return DCEP_SERVICE_PAY;
 	return is_redemption(order) ? DCEP_SERVICE_REDEEM : 0;
 }
@@ -250,7 +251,7 @@ service_of_payer(const DcepOrder *order)
 static int
 service_of_payee(const DcepOrder *order)
 {
-	if (order->kind == DCEP_KIND_TRANSFER)
+	if (order->kind == DCEP_KIND_TRANSFER || order->kind == DCEP_KIND_TOKEN)
 		return DCEP_SERVICE_RECEIVE;
 	return order->kind == DCEP_KIND_EXCHANGE_IN ? DCEP_SERVICE_EXCHANGE : 0;
 }

@@ -14,10 +14,11 @@
 #include "limits.h"
 #include "refusal.h"
 
-/* Restrictions in dcep.wallet.flags. */
+/* What dcep.wallet.flags says of a wallet. */
 #define DCEP_FLAG_NO_DEBIT 1
 #define DCEP_FLAG_NO_CREDIT 2
 #define DCEP_FLAG_CONTROLLED 4	  /* orders bear on this wallet */
+#define DCEP_FLAG_SIGNED 8		  /* it pays on instructions alone that a device of its holder has signed (device.h) */
 #define DCEP_FLAG_LIMITED 16	  /* it has limits beside those of its class */
 #define DCEP_FLAG_ORGANISATION 32 /* its holder is no person: no balance cap */
 

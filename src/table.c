@@ -32,6 +32,7 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_TILL] = "till",
 	[DCEP_CONTROLLED_CLASS] = "controlled_class",
 	[DCEP_AGREEMENT] = "agreement",
+	[DCEP_LEDGER_SECRET] = "ledger_secret",
 	[DCEP_CONTROL_EFFECT] = "control_effect",
 	[DCEP_CONTROL_EFFECT_PKEY] = "control_effect_pkey",
 	[DCEP_WALLET_LIMIT] = "wallet_limit",
@@ -54,6 +55,8 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_RESERVE_ACCOUNT_PKEY] = "reserve_account_pkey",
 	[DCEP_RESERVE_ENTRY] = "reserve_entry",
 	[DCEP_RESERVE_ENTRY_PKEY] = "reserve_entry_pkey",
+	[DCEP_DEVICE_KEY] = "device_key",
+	[DCEP_DEVICE_KEY_PKEY] = "device_key_pkey",
 };
 
 /* Their oids, looked up at the first use and again after anything happened to the relation. */

@@ -5,9 +5,9 @@
 -- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
 -- restored in any order, by several jobs at once, and a payment pays for none.
 
-CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover');
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover', 'token');
 COMMENT ON TYPE dcep.transfer_kind IS
-'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities)';
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities), token (wallet to a payment token, by dcep.pay_token(): who was paid is hidden from operators)';
 
 -- --- configuration -----------------------------------------------------------
 
@@ -52,6 +52,16 @@ CREATE TABLE dcep.institution_secret (
 COMMENT ON TABLE dcep.institution_secret IS 'Keys of the permutation that allots wallet numbers; nobody but the extension reads them';
 COMMENT ON COLUMN dcep.institution_secret.code IS 'Whose wallets are numbered with it';
 COMMENT ON COLUMN dcep.institution_secret.number_secret IS '32 random bytes';
+
+CREATE TABLE dcep.ledger_secret (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    check_value bytea NOT NULL CHECK (pg_catalog.octet_length(check_value) = 32),
+    made_at     timestamptz NOT NULL
+);
+COMMENT ON TABLE dcep.ledger_secret IS 'One row once the ledger has its secret, which is a file in dcep.key_directory and never here: what that file must match. Append-only';
+COMMENT ON COLUMN dcep.ledger_secret.only_row IS 'Always true: a ledger has one secret';
+COMMENT ON COLUMN dcep.ledger_secret.check_value IS 'HMAC-SHA-256 of "check" and a zero byte under the secret; its first half names the file';
+COMMENT ON COLUMN dcep.ledger_secret.made_at IS 'When the secret was made';
 
 CREATE TABLE dcep.institution_role (
     role        name PRIMARY KEY,
@@ -137,7 +147,7 @@ CREATE TABLE dcep.wallet (
 );
 CREATE INDEX wallet_parent ON dcep.wallet (parent) WHERE parent IS NOT NULL;
 COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
-COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect), 16 where it has limits beside its class''s (dcep.wallet_limit), 32 where an organisation holds it';
+COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect), 8 where it pays on instructions alone that a device of its holder has signed (dcep.device_key), 16 where it has limits beside its class''s (dcep.wallet_limit), 32 where an organisation holds it';
 COMMENT ON COLUMN dcep.wallet.id IS 'The wallet number';
 COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first four digits of its number';
 COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
@@ -284,6 +294,76 @@ COMMENT ON COLUMN dcep.identity_slot.hash IS 'dcep.identifier_hash() of the user
 COMMENT ON COLUMN dcep.identity_slot.slot IS 'Counts from 1';
 COMMENT ON COLUMN dcep.identity_slot.wallet IS 'The open wallet that takes the place';
 
+CREATE TABLE dcep.device_key (
+    wallet            dcep.wallet_id NOT NULL,
+    number            integer NOT NULL CHECK (number > 0),
+    suite             text NOT NULL CHECK (suite IN ('ed25519', 'sm2', 'p256')),
+    public_key        bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = CASE suite WHEN 'ed25519' THEN 32 ELSE 65 END),
+    valid_from        timestamptz NOT NULL,
+    revoked_at        timestamptz,
+    revocation_reason text,
+    act               bigint NOT NULL,
+    revocation_act    bigint,
+    PRIMARY KEY (wallet, number),
+    CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL) AND (revoked_at IS NULL) = (revocation_act IS NULL))
+);
+COMMENT ON TABLE dcep.device_key IS 'Public keys of the devices that holders pay with. A wallet that has ever had one pays only what one that holds has signed. Append-only, but for a revocation, once';
+COMMENT ON COLUMN dcep.device_key.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.device_key.number IS 'Counts the keys of the wallet, from 1 on';
+COMMENT ON COLUMN dcep.device_key.suite IS 'ed25519, sm2 or p256';
+COMMENT ON COLUMN dcep.device_key.public_key IS 'Ed25519: 32 bytes; SM2 and P-256: the uncompressed point, 65 bytes';
+COMMENT ON COLUMN dcep.device_key.valid_from IS 'From when on it holds';
+COMMENT ON COLUMN dcep.device_key.revoked_at IS 'Until when, exclusive; NULL while it holds. What it signed before stands';
+COMMENT ON COLUMN dcep.device_key.revocation_reason IS 'What dcep.revoke_device_key() was told';
+COMMENT ON COLUMN dcep.device_key.act IS 'The operator''s act that added it';
+COMMENT ON COLUMN dcep.device_key.revocation_act IS 'The operator''s act that revoked it';
+
+-- --- identity -----------------------------------------------------------------
+
+CREATE TABLE dcep.identity_key (
+    number     integer PRIMARY KEY,
+    key_id     text NOT NULL CHECK (key_id ~ '^[0-9A-F]{16}$'),
+    public_key bytea NOT NULL,
+    valid_from timestamptz NOT NULL,
+    act        bigint NOT NULL
+);
+COMMENT ON TABLE dcep.identity_key IS 'Public keys of the authentication centre (OpenPGP), to which real-name data are encrypted; the private halves are not on this server. Append-only';
+COMMENT ON COLUMN dcep.identity_key.number IS 'Counts the keys, from 1 on';
+COMMENT ON COLUMN dcep.identity_key.key_id IS 'OpenPGP key id of the subkey that encrypts, 16 hexadecimal digits';
+COMMENT ON COLUMN dcep.identity_key.public_key IS 'The key, an OpenPGP message without armor';
+COMMENT ON COLUMN dcep.identity_key.valid_from IS 'From when on identities are encrypted to it, until the time of a later one';
+COMMENT ON COLUMN dcep.identity_key.act IS 'The central bank''s act that put it on record';
+
+CREATE TABLE dcep.identity (
+    wallet     dcep.wallet_id NOT NULL,
+    version    integer NOT NULL,
+    key_number integer NOT NULL,
+    entered_at timestamptz NOT NULL,
+    ciphertext bytea NOT NULL,
+    PRIMARY KEY (wallet, version)
+);
+COMMENT ON TABLE dcep.identity IS 'Who is behind a wallet, legible for the authentication centre alone. Append-only';
+COMMENT ON COLUMN dcep.identity.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.identity.version IS 'Counts what was entered for the wallet, from 1 on; the last one holds';
+COMMENT ON COLUMN dcep.identity.key_number IS 'Key of dcep.identity_key that it is encrypted to';
+COMMENT ON COLUMN dcep.identity.entered_at IS 'When';
+COMMENT ON COLUMN dcep.identity.ciphertext IS 'OpenPGP message to that key: a JSON object with the wallet and the opening request';
+
+CREATE TABLE dcep.wallet_identifier (
+    wallet      dcep.wallet_id NOT NULL,
+    institution smallint NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('user_id', 'phone', 'email', 'id_document', 'bank_account')),
+    hash        bytea NOT NULL CHECK (pg_catalog.octet_length(hash) = 32),
+    PRIMARY KEY (wallet, kind, hash),
+    CHECK (institution = dcep.institution(wallet))
+);
+CREATE INDEX wallet_identifier_hash ON dcep.wallet_identifier (hash);
+COMMENT ON TABLE dcep.wallet_identifier IS 'What wallets can be found by: keyed hashes of phone numbers, e-mail addresses and other identifiers. Append-only';
+COMMENT ON COLUMN dcep.wallet_identifier.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.wallet_identifier.institution IS 'Its operator, which is part of what is hashed: hashes of two operators cannot be joined';
+COMMENT ON COLUMN dcep.wallet_identifier.kind IS 'user_id, phone, email, id_document or bank_account';
+COMMENT ON COLUMN dcep.wallet_identifier.hash IS 'dcep.identifier_hash() of it';
+
 -- --- money -------------------------------------------------------------------
 
 CREATE SEQUENCE dcep.transfer_id_seq MAXVALUE 4611686018427387903;
@@ -308,12 +388,14 @@ CREATE TABLE dcep.transfer (
     hash       bytea NOT NULL,
     signature  bytea,
     key        text COLLATE "C",
-    memo       text COLLATE "C"
+    memo       text COLLATE "C",
+    token      bytea,
+    device_signature bytea
 );
 CREATE UNIQUE INDEX transfer_payer_seq ON dcep.transfer (payer, seq);
 CREATE UNIQUE INDEX transfer_payer_key ON dcep.transfer (payer, key) WHERE key IS NOT NULL;
 CREATE INDEX transfer_payee ON dcep.transfer (payee);
-COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo) is the payment; everything else is computed and may not be given';
+COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo, device_signature) is the payment; everything else is computed and may not be given';
 COMMENT ON COLUMN dcep.transfer.id IS 'Its coins are 2 x id (the payee''s) and 2 x id + 1 (the change)';
 COMMENT ON COLUMN dcep.transfer.payer IS 'Wallet that paid, and whose chain the row is part of';
 COMMENT ON COLUMN dcep.transfer.payee IS 'Wallet that was paid; the payer itself in a consolidation alone';
@@ -333,6 +415,8 @@ COMMENT ON COLUMN dcep.transfer.batch_index IS 'Its place among the leaves of th
 COMMENT ON COLUMN dcep.transfer.signature IS 'Over the hash, 64 bytes; NULL where the batch has the signature';
 COMMENT ON COLUMN dcep.transfer.key IS 'Idempotency key, unique per payer, at most 200 bytes; NULL where the caller wants none';
 COMMENT ON COLUMN dcep.transfer.memo IS 'For the parties, at most 1,000 bytes';
+COMMENT ON COLUMN dcep.transfer.token IS 'Of kind token: the token that was paid to, 8 bytes, and 16 random ones, so that the payee cannot be guessed from the hash; else NULL';
+COMMENT ON COLUMN dcep.transfer.device_signature IS 'Signature of the payer''s device over the instruction, 64 bytes; NULL where none was given';
 
 CREATE TABLE dcep.signed_batch (
     id         bigint PRIMARY KEY,
@@ -436,7 +520,7 @@ COMMENT ON COLUMN dcep.act.seq IS 'Position in the institution''s chain, from 1 
 COMMENT ON COLUMN dcep.act.entered_at IS 'When it was entered, under the chain''s lock';
 COMMENT ON COLUMN dcep.act.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
 COMMENT ON COLUMN dcep.act.key_number IS 'Number of the institution''s key that signed';
-COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case or close_case';
+COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case, close_case, identity_key, add_device_key, revoke_device_key, order_disclosure, disclose or find_wallets';
 COMMENT ON COLUMN dcep.act.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.act.case_no IS 'Case number or legal basis, where the act has one';
 COMMENT ON COLUMN dcep.act.body IS 'What was done, a JSON object; the very text that was hashed';
@@ -566,6 +650,26 @@ COMMENT ON TABLE dcep.controlled_class IS 'Classes of operators'' wallets that o
 COMMENT ON COLUMN dcep.controlled_class.institution IS 'The operator';
 COMMENT ON COLUMN dcep.controlled_class.class IS 'The class';
 COMMENT ON COLUMN dcep.controlled_class.target IS 'Its rows in dcep.control_effect';
+
+CREATE TABLE dcep.disclosure_order (
+    id          bigint PRIMARY KEY,
+    authority   smallint NOT NULL,
+    wallet      dcep.wallet_id NOT NULL,
+    case_no     text NOT NULL,
+    by_role     name NOT NULL,
+    ordered_at  timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    CHECK (ordered_at < valid_until)
+);
+CREATE INDEX disclosure_order_wallet ON dcep.disclosure_order (wallet);
+COMMENT ON TABLE dcep.disclosure_order IS 'Orders under which an identity officer may be given who is behind a wallet. Append-only';
+COMMENT ON COLUMN dcep.disclosure_order.id IS 'Id of the order, and of the act that it is';
+COMMENT ON COLUMN dcep.disclosure_order.authority IS 'The supervisor or central bank that ordered it';
+COMMENT ON COLUMN dcep.disclosure_order.wallet IS 'Whose holder is asked for';
+COMMENT ON COLUMN dcep.disclosure_order.case_no IS 'Case number or legal basis';
+COMMENT ON COLUMN dcep.disclosure_order.by_role IS 'Role that had logged in; another one must look';
+COMMENT ON COLUMN dcep.disclosure_order.ordered_at IS 'When; from then on it holds';
+COMMENT ON COLUMN dcep.disclosure_order.valid_until IS 'Until when, exclusive';
 
 CREATE TABLE dcep.recovery (
     order_id    bigint NOT NULL,

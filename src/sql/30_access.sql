@@ -11,6 +11,11 @@ CREATE FUNCTION dcep.sees_payments(wallet dcep.wallet_id) RETURNS boolean
 COMMENT ON FUNCTION dcep.sees_payments(dcep.wallet_id) IS
 'May the current role see the coins of this wallet and the transfers that touch it? Its operator; a supervisor whose agreement shows transfers, and the central bank, while they have a case open';
 
+CREATE FUNCTION dcep.sees_parties(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_parties';
+COMMENT ON FUNCTION dcep.sees_parties(dcep.wallet_id) IS
+'May the current role see who the parties of this wallet''s payments to tokens are? The registration centre alone: the central bank, and a supervisor whose agreement shows transfers, while they have a case open; no operator';
+
 CREATE FUNCTION dcep.sees_institution(institution integer) RETURNS boolean
     LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_institution';
 COMMENT ON FUNCTION dcep.sees_institution(integer) IS 'May the current role see what belongs to this institution?';
@@ -38,8 +43,10 @@ BEGIN
             ('wallet_limit', 'dcep.sees(wallet)'),
             ('opening', 'dcep.sees(wallet)'),
             ('opening_policy', 'dcep.sees_institution(institution)'),
+            ('device_key', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees_payments(owner)'),
-            ('transfer', 'dcep.sees_payments(payer) OR dcep.sees_payments(payee)'),
+            ('transfer', 'CASE WHEN kind = ''token'' THEN dcep.sees_parties(payer) OR dcep.sees_parties(payee)
+                          ELSE dcep.sees_payments(payer) OR dcep.sees_payments(payee) END'),
             ('reserve_account', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('reserve_entry', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('institution_role', 'dcep.sees_institution(institution)')) AS p (tab, visible)
@@ -61,7 +68,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement'] LOOP
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement',
+                             'ledger_secret'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
             'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);

@@ -28,7 +28,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'wallet_limit', 'opening', 'act', 'control_order', 'control_lift', 'recovery'] LOOP
+    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'wallet_limit', 'opening', 'act', 'control_order', 'control_lift', 'recovery',
+                             'ledger_secret', 'identity_key', 'identity', 'wallet_identifier', 'disclosure_order'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);
@@ -70,10 +71,11 @@ COMMENT ON TYPE dcep.receipt IS
 'What a payment leaves with the payer: the facts, the hash that covers them, and the signature of the payer''s institution over it. batch_index, batch_size and path (docs/format.md) lead from the hash to the root that was signed: 0, 1 and empty where that is the hash itself';
 
 CREATE FUNCTION dcep.transfer(payer dcep.wallet_id, payee dcep.wallet_id, amount bigint,
-                              key text DEFAULT NULL, memo text DEFAULT NULL) RETURNS dcep.receipt
+                              key text DEFAULT NULL, memo text DEFAULT NULL, device_signature bytea DEFAULT NULL)
+    RETURNS dcep.receipt
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_transfer';
-COMMENT ON FUNCTION dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text) IS
-'Pays an amount (minor units). With a key, a repetition returns the first receipt; other content under the same key is refused (LG302). Errors: 42501, 22004, 22001, 55000, LG305, LG306, LG304, LG303, LG302, LG201-LG206, LG301, LG101-LG103';
+COMMENT ON FUNCTION dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text, bytea) IS
+'Pays an amount (minor units). With a key, a repetition returns the first receipt; other content under the same key is refused (LG302). A wallet with a device key pays only with a key and the device''s signature of dcep.instruction_bytes(), raw (64 bytes) or DER. Errors: 42501, 22004, 22001, 55000, LG305, LG306, LG304, LG303, LG302, LG104, LG201-LG206, LG301, LG101-LG103';
 
 CREATE FUNCTION dcep.receipt_of(transfer bigint) RETURNS dcep.receipt
     LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'dcep_receipt_of';

@@ -213,7 +213,7 @@ CREATE FUNCTION dcep.mark_controlled(wallets dcep.wallet_id[]) RETURNS void
 BEGIN
     PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (wallets) ORDER BY w.id FOR NO KEY UPDATE;
     UPDATE dcep.wallet AS w
-       SET flags = w.flags & 3 | CASE WHEN EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = w.id::bigint)
+       SET flags = w.flags & ~4 | CASE WHEN EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = w.id::bigint)
                                       THEN 4 ELSE 0 END
      WHERE w.id = ANY (wallets);
 END
