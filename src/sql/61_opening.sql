@@ -193,12 +193,14 @@ COMMENT ON FUNCTION dcep.verdicts(integer, jsonb, text[], text, dcep.wallet_id) 
 
 CREATE FUNCTION dcep.reason_text(class integer, reasons jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(CASE
-        WHEN split_part(r, '|', 1) = ANY (dcep.identification()) THEN format('Class %s demands %s.', class, replace(r, '|', ' or '))
+    SELECT concat_ws(' ', 'Class ' || class || ' demands ' || string_agg(replace(r, '|', ' or '), ', ' ORDER BY n)
+                              FILTER (WHERE split_part(r, '|', 1) = ANY (dcep.identification())) || '.',
+      string_agg(CASE
+        WHEN split_part(r, '|', 1) = ANY (dcep.identification()) THEN NULL
         WHEN r = 'real_name' THEN format('Class %s is anonymous, and not for organisations.', class)
         WHEN r = 'has_real_name_wallet' THEN 'The person has an open real-name wallet at this institution.'
         WHEN r LIKE 'wallets\_of\_%' THEN format('The %s has as many open wallets of class %s at this institution as it may.', substr(r, 12), class)
-        ELSE format('The institution''s policy has against class %s: %s.', class, r) END, ' ' ORDER BY n)
+        ELSE format('The institution''s policy has against class %s: %s.', class, r) END, ' ' ORDER BY n))
       FROM jsonb_array_elements_text(reasons) WITH ORDINALITY AS u (r, n)
 $$;
 COMMENT ON FUNCTION dcep.reason_text(integer, jsonb) IS 'Internal: reasons of verdicts as sentences; NULL where there is none';
@@ -455,7 +457,7 @@ COMMENT ON FUNCTION dcep.require_customer(dcep.wallet_id) IS
 'Internal, inside a SECURITY DEFINER function: an open wallet of a customer of the caller''s, its row locked, and its parent''s before. Errors: 22004, 42501, 55000, LG305, LG306';
 
 -- Does a wallet of this class hold no more than it may, and its family have limits of its own where the class has some?
-CREATE FUNCTION dcep.require_fit(wallet dcep.wallet_id, class integer) RETURNS void
+CREATE FUNCTION dcep.require_fit(wallet dcep.wallet_id, new_class integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     member record;
@@ -468,14 +470,14 @@ BEGIN
     LOOP
         detail := CASE
             WHEN member.held > member.max_balance - member.given_balance
-            THEN format('Wallet %s holds %s, class %s lets it hold %s.', member.id, member.held, class, GREATEST(member.max_balance - member.given_balance, 0))
+            THEN format('Wallet %s holds %s, class %s lets it hold %s.', member.id, member.held, new_class, GREATEST(member.max_balance - member.given_balance, 0))
             WHEN member.given_day > member.max_day OR member.given_year > member.max_year
-            THEN format('Sub-wallets of wallet %s have limits that add up to more than class %s allows.', member.id, class) END;
+            THEN format('Sub-wallets of wallet %s have limits that add up to more than class %s allows.', member.id, new_class) END;
         IF detail IS NOT NULL THEN
             PERFORM dcep.not_qualified(detail, 'Pay money out, or lower the limits of sub-wallets, first.');
         END IF;
     END LOOP;
-    SELECT format('Sub-wallet %s has no %s, which class %s limits.', w.id, k.name, class) INTO detail
+    SELECT format('Sub-wallet %s has no %s, which class %s limits.', w.id, k.name, new_class) INTO detail
       FROM dcep.wallet AS w CROSS JOIN LATERAL dcep.own_limits(w.id) AS o CROSS JOIN LATERAL dcep.limits_before_sharing(w.parent) AS n
      CROSS JOIN LATERAL (VALUES ('max_day', o.max_day, n.max_day), ('max_year', o.max_year, n.max_year),
                                 ('max_balance', o.max_balance, n.max_balance)) AS k (name, own, of_parent)

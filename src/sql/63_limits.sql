@@ -56,36 +56,38 @@ COMMENT ON FUNCTION dcep.limits(dcep.wallet_id) IS
 CREATE FUNCTION dcep.given_limits(wallet dcep.wallet_id, day date, but dcep.wallet_id,
                                   OUT balance bigint, OUT day_sum bigint, OUT year_sum bigint)
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT LEAST(sum(CASE w.status WHEN 'open' THEN o.max_balance END)::numeric, 9223372036854775807)::bigint,
-           LEAST(sum(GREATEST(CASE w.status WHEN 'open' THEN o.max_day END, CASE c.day WHEN given_limits.day THEN c.day_spent END)),
-                 9223372036854775807)::bigint,
-           LEAST(sum(GREATEST(CASE w.status WHEN 'open' THEN o.max_year END,
-                              CASE WHEN isfinite(c.day) AND extract(year FROM c.day) = extract(year FROM given_limits.day) THEN c.year_spent END)),
-                 9223372036854775807)::bigint
+    SELECT LEAST(COALESCE(sum(CASE w.status WHEN 'open' THEN o.max_balance END), 0), 9223372036854775807)::bigint,
+           LEAST(COALESCE(sum(GREATEST(CASE w.status WHEN 'open' THEN o.max_day END,
+                                       CASE c.day WHEN given_limits.day THEN c.day_spent END)), 0), 9223372036854775807)::bigint,
+           LEAST(COALESCE(sum(GREATEST(CASE w.status WHEN 'open' THEN o.max_year END,
+                                       CASE WHEN isfinite(c.day) AND extract(year FROM c.day) = extract(year FROM given_limits.day)
+                                            THEN c.year_spent END)), 0), 9223372036854775807)::bigint
       FROM dcep.wallet AS w
       JOIN dcep.wallet_chain AS c ON c.wallet = w.id
      CROSS JOIN LATERAL dcep.own_limits(w.id) AS o
      WHERE w.parent = given_limits.wallet AND w.id IS DISTINCT FROM but
 $$;
 COMMENT ON FUNCTION dcep.given_limits(dcep.wallet_id, date, dcep.wallet_id) IS
-'Internal: what the sub-wallets of a wallet, all but one, have of its limits or have used up on a day and in its year; NULL for nothing';
+'Internal: what the sub-wallets of a wallet, all but one, have of its limits or have used up on a day and in its year';
 
 -- Writes down a wallet's own limits, and what its sub-wallets have of them. Nothing, where there is nothing to say.
 CREATE FUNCTION dcep.share_limits(wallet dcep.wallet_id, own dcep.wallet_limit) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     today date := dcep.ledger_day();
-    of_class record := dcep.class_limits(wallet);
-    shares boolean := EXISTS (SELECT FROM dcep.wallet AS w WHERE w.parent = share_limits.wallet)
-        AND COALESCE(of_class.max_balance, of_class.max_day, of_class.max_year, own.max_balance, own.max_day, own.max_year) IS NOT NULL;
+    of_class record;
+    shares boolean;
 BEGIN
-    IF wallet IS NULL OR NOT (shares OR own IS NOT NULL OR COALESCE(own.max_balance, own.max_payment, own.max_day, own.max_year) IS NOT NULL
+    SELECT * INTO of_class FROM dcep.class_limits(wallet);
+    shares := EXISTS (SELECT FROM dcep.wallet AS w WHERE w.parent = share_limits.wallet)
+        AND COALESCE(of_class.max_balance, of_class.max_day, of_class.max_year, own.max_balance, own.max_day, own.max_year) IS NOT NULL;
+    IF wallet IS NULL OR NOT (shares OR COALESCE(own.max_balance, own.max_payment, own.max_day, own.max_year) IS NOT NULL
                               OR EXISTS (SELECT FROM dcep.wallet_limit AS o WHERE o.wallet = share_limits.wallet)) THEN
         RETURN;
     END IF;
     UPDATE dcep.wallet AS w SET flags = w.flags | 16 WHERE w.id = share_limits.wallet AND w.flags & 16 = 0;
     INSERT INTO dcep.wallet_limit (wallet, valid_from, given_balance, given_day, given_year, max_balance, max_payment, max_day, max_year)
-    SELECT share_limits.wallet, d.day, COALESCE(g.balance, 0), COALESCE(g.day_sum, 0), COALESCE(g.year_sum, 0),
+    SELECT share_limits.wallet, d.day, g.balance, g.day_sum, g.year_sum,
            own.max_balance, own.max_payment, own.max_day, own.max_year
       FROM (SELECT DISTINCT u.day FROM unnest(ARRAY[today, today + 1, make_date(extract(year FROM today)::integer + 1, 1, 1)]) AS u (day)
              WHERE shares OR u.day = today) AS d
@@ -148,8 +150,8 @@ BEGIN
            OR (own.max_balance IS NOT NULL AND n.max_balance IS NULL)) ORDER BY w.id LIMIT 1;
     IF eager IS NOT NULL OR given.day_sum > own.max_day OR given.year_sum > own.max_year OR given.balance > own.max_balance THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'sub-wallets have more',
-            DETAIL = COALESCE(format('Sub-wallet %s is not limited so.', eager), format('They have %s a day, %s a year and %s of balance.',
-                              COALESCE(given.day_sum, 0), COALESCE(given.year_sum, 0), COALESCE(given.balance, 0))),
+            DETAIL = CASE WHEN eager IS NOT NULL THEN format('Sub-wallet %s is not limited so.', eager)
+                          ELSE format('They have %s a day, %s a year and %s of balance.', given.day_sum, given.year_sum, given.balance) END,
             HINT = 'Lower theirs first.';
     END IF;
 END
@@ -170,7 +172,7 @@ BEGIN
     SELECT * INTO STRICT chain FROM dcep.wallet_chain AS c WHERE c.wallet = wallet.parent;
     PERFORM dcep.refuse_limit('max_payment', own.max_payment, parents.max_payment, 'parent''s');
     FOR part IN
-        SELECT k.name, k.own, GREATEST(k.of_parent - COALESCE(k.of_others, 0) - COALESCE(k.used, 0), k.before, 0) AS bound
+        SELECT k.name, k.own, GREATEST(k.of_parent - k.of_others - COALESCE(k.used, 0), k.before, 0) AS bound
           FROM (VALUES
             ('max_day', own.max_day, before.max_day, parents.max_day, others.day_sum, CASE chain.day WHEN today THEN chain.day_spent END),
             ('max_year', own.max_year, before.max_year, parents.max_year, others.year_sum,
@@ -199,8 +201,9 @@ COMMENT ON FUNCTION dcep.require_within_parent(dcep.wallet, dcep.wallet_limit) I
 CREATE FUNCTION dcep.quiesce(wallet dcep.wallet, is_new boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    parents record := dcep.limits_before_sharing(wallet.parent);
+    parents record;
 BEGIN
+    SELECT * INTO parents FROM dcep.limits_before_sharing(wallet.parent);
     UPDATE dcep.wallet AS w SET flags = w.flags WHERE w.id = wallet.id AND NOT is_new;
     IF COALESCE(parents.max_balance, parents.max_day, parents.max_year) IS NOT NULL THEN
         UPDATE dcep.wallet AS w SET flags = w.flags WHERE w.id = wallet.parent;
