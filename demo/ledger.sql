@@ -34,6 +34,9 @@ $$;
 \echo
 \echo :bold'A central bank and three operators, each with a key of its own':off
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank') \g /dev/null
+-- Thousands of wallets are opened by class alone: the central bank demands nothing from the second day on.
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0 \g /dev/null
 SELECT dcep.enroll_institution(code, name, 'operator')
 FROM (VALUES (2, 'Harbour Bank'), (3, 'Mountain Bank'), (4, 'Swift Pay')) AS operators (code, name) \g /dev/null
 SELECT dcep.generate_key(code, suite)

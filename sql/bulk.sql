@@ -6,6 +6,7 @@ SELECT t.open('source', 2, 1, 10000000);
 CREATE TEMPORARY TABLE crowd ON COMMIT DROP AS
 SELECT n, dcep.allot_number(2, 60000000000 + n, s.number_secret) AS id FROM generate_series(0, 20999) AS n, dcep.institution_secret AS s WHERE s.code = 2;
 INSERT INTO dcep.wallet (id, institution, class) SELECT id, 2, 1 FROM crowd;
+INSERT INTO dcep.wallet_event (wallet, event, class) SELECT id, 'open', 1 FROM crowd;
 INSERT INTO dcep.wallet_chain (wallet) SELECT id FROM crowd;
 ANALYZE crowd;
 

@@ -25,6 +25,9 @@ SELECT count(*) FROM dcep.supply;
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
 SELECT currency, exponent, timezone, institution FROM dcep.ledger;
 SELECT class, valid_from, name, max_balance, max_payment, max_day, max_year FROM dcep.wallet_class ORDER BY class;
+-- Wallets here are opened by the hundred, by class alone: the central bank demands nothing from the second day on.
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
 SELECT dcep.enroll_institution(2, 'Bank of Two', 'operator');
 SELECT dcep.enroll_institution(3, 'Bank of Three', 'operator');
 SELECT dcep.enroll_institution(4, 'Payments Four', 'operator');

@@ -49,7 +49,7 @@ SELECT * FROM dcep.verify_chain();
 SELECT dcep.create_ledger('EUR', 2, 'Europe/Berlin', 'Central Bank'), dcep.enroll_institution(7, 'Bank', 'operator');
 SELECT dcep.generate_key(1, 'p256'), dcep.generate_key(7, 'ed25519');
 SELECT dcep.deposit_reserve(7, 100), (dcep.issue(7, 100)).amount;
-SELECT dcep.open_wallet(7, '{"class": 4}') AS w \gset
+SELECT dcep.open_wallet(7, '{"class": 4, "phone": "+49 151 0000000"}') AS w \gset
 SELECT (dcep.transfer(dcep.vault(7), :'w', 60)).seq, (dcep.transfer(:'w', dcep.vault(7), 15)).seq;
 SELECT s.line, (s.receipt).amount, s.sqlstate FROM dcep.submit(ARRAY[ROW(:'w', dcep.vault(7), 5, NULL, NULL)::dcep.instruction, ROW(:'w', dcep.vault(7), 50, NULL, NULL)::dcep.instruction]) AS s;
 SELECT dcep.balance(:'w'), (SELECT sum(dcep.amount(c)) FROM dcep.coins(:'w') AS c), (SELECT string_agg(dcep.currency(c), ' ') FROM dcep.coins(:'w') AS c);

@@ -51,6 +51,25 @@ forget_role(Datum arg pg_attribute_unused(), int cache pg_attribute_unused(), ui
 	known.role = InvalidOid;
 }
 
+static Oid stand_in = InvalidOid; /* who counts as the caller while a policy runs */
+
+/* Who called the SECURITY DEFINER function that is running. */
+Oid
+dcep_access_caller(void)
+{
+	return OidIsValid(stand_in) ? stand_in : GetOuterUserId();
+}
+
+/* Makes a role the caller, whoever it is; returns what undoes that. */
+Oid
+dcep_access_stand_in(Oid role)
+{
+	Oid before = stand_in;
+
+	stand_in = role;
+	return before;
+}
+
 /* Owner of the journal, which is the owner of the extension. */
 Oid
 dcep_access_owner(void)
@@ -294,7 +313,7 @@ dcep_caller_sees(PG_FUNCTION_ARGS)
 {
 	int institution = dcep_wallet_institution(PG_GETARG_INT64(0));
 
-	know_role(GetOuterUserId());
+	know_role(dcep_access_caller());
 	PG_RETURN_BOOL(known.owns || is_bound_to(institution) || is_shown(institution, false));
 }
 
@@ -309,6 +328,6 @@ dcep_acts_for(PG_FUNCTION_ARGS)
 Datum
 dcep_caller_acts_for(PG_FUNCTION_ARGS)
 {
-	know_role(GetOuterUserId());
+	know_role(dcep_access_caller());
 	PG_RETURN_BOOL(known.owns || is_bound_to(PG_GETARG_INT32(0)));
 }

@@ -44,6 +44,13 @@ extern bool dcep_access_audits(void);
  */
 extern void dcep_access_enter_owner(DcepCaller *caller);
 extern void dcep_access_leave_owner(const DcepCaller *caller);
+/* Inside a SECURITY DEFINER function: the role that called it. */
+extern Oid dcep_access_caller(void);
+/*
+ * Makes a role the one that calls, whoever called before: what is run as another role must not pass for the
+ * session's. Returns what to give to a second call, which undoes it, on errors too.
+ */
+extern Oid dcep_access_stand_in(Oid role);
 /* An error (42501) unless the current role may see this wallet. */
 extern void dcep_access_require_wallet(int64 wallet);
 

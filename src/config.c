@@ -17,6 +17,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "pgtime.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgroids.h"
@@ -153,12 +154,37 @@ read_signing_key(DcepConfig *config, DcepTable *table)
 		key->valid_until = Min(key->valid_until, DatumGetTimestampTz(revoked_at));
 }
 
-static int64
-read_limit(DcepTable *table, AttrNumber column)
+/* A limit out of a column. */
+int64
+dcep_config_limit(DcepTable *table, AttrNumber column)
 {
 	Datum limit;
 
 	return read_optional(table, column, &limit) ? DatumGetInt64(limit) : DCEP_NO_LIMIT;
+}
+
+/* The services of a text array that payments ask for, as bits. */
+static int
+read_services(ArrayType *names)
+{
+	static const struct
+	{
+		const char *name;
+		int bit;
+	} known[] = {{"pay", DCEP_SERVICE_PAY},
+				 {"receive", DCEP_SERVICE_RECEIVE},
+				 {"exchange", DCEP_SERVICE_EXCHANGE},
+				 {"redeem", DCEP_SERVICE_REDEEM}};
+	Datum *elements;
+	int count;
+	int services = 0;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+	for (int i = 0; i < count; i++)
+		for (size_t k = 0; k < lengthof(known); k++)
+			if (strcmp(TextDatumGetCString(elements[i]), known[k].name) == 0)
+				services |= known[k].bit;
+	return services;
 }
 
 static void
@@ -168,10 +194,11 @@ read_class(DcepConfig *config, DcepTable *table)
 
 	class->class = DatumGetInt16(dcep_column(table, 1));
 	class->valid_from = DatumGetDateADT(dcep_column(table, 2));
-	class->max_balance = read_limit(table, 4);
-	class->max_payment = read_limit(table, 5);
-	class->max_day = read_limit(table, 6);
-	class->max_year = read_limit(table, 7);
+	class->max_balance = dcep_config_limit(table, 4);
+	class->max_payment = dcep_config_limit(table, 5);
+	class->max_day = dcep_config_limit(table, 6);
+	class->max_year = dcep_config_limit(table, 7);
+	class->services = read_services(DatumGetArrayTypeP(dcep_column(table, 10)));
 }
 
 static void

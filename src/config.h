@@ -17,6 +17,7 @@
 #include "utils/date.h"
 
 #include "codec.h"
+#include "table.h"
 
 #define DCEP_CENTRAL_BANK 1 /* its code is always 0001 */
 #define DCEP_CLASS_VAULT 0	/* an institution's own wallets */
@@ -43,7 +44,13 @@ typedef struct DcepSigningKey
 	uint8 public_key[65];
 } DcepSigningKey;
 
-/* Limits of a class from a day on; DCEP_NO_LIMIT where there is none. */
+/* Services of a class that payments ask for; those that they do not, are for other functions to ask. */
+#define DCEP_SERVICE_PAY 1
+#define DCEP_SERVICE_RECEIVE 2
+#define DCEP_SERVICE_EXCHANGE 4
+#define DCEP_SERVICE_REDEEM 8
+
+/* Limits of a class from a day on, DCEP_NO_LIMIT where there is none, and its services. */
 typedef struct DcepClass
 {
 	int class;
@@ -52,6 +59,7 @@ typedef struct DcepClass
 	int64 max_payment;
 	int64 max_day;
 	int64 max_year;
+	int services; /* DCEP_SERVICE_... */
 } DcepClass;
 
 /* A class of an operator's wallets that orders bear on. */
@@ -118,6 +126,9 @@ extern const DcepSigningKey *dcep_config_key(const DcepConfig *config, int insti
 extern const DcepSigningKey *dcep_config_key_on_record(int institution, int number);
 /* Limits of a class on a day; an error where the class has none for that day. */
 extern const DcepClass *dcep_config_class(const DcepConfig *config, int class, DateADT day);
+
+/* A limit out of a column of table->slot; DCEP_NO_LIMIT where it is null. */
+extern int64 dcep_config_limit(DcepTable *table, AttrNumber column);
 
 /* The target of orders on a class of an operator's wallets, a negative number; 0 where there are none. */
 extern int64 dcep_config_controlled_class(const DcepConfig *config, int institution, int class);

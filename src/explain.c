@@ -82,6 +82,7 @@ typedef struct Explanation
 	Snapshot snapshot;
 	DcepPurse *payer; /* the one that would pay */
 	DcepPurse *payee;
+	DcepClass own[2]; /* room for limits that are not their class's */
 	bool refused; /* by a rule that was asked before */
 	bool acts;	  /* the caller acts for the payer */
 } Explanation;
@@ -121,11 +122,11 @@ foresee_payer(Explanation *explanation, DcepPurse *named)
 	return till;
 }
 
-/* The limits of a party's class; NULL where there is no such party. */
+/* The limits of a party; NULL where there is no such party. */
 static const DcepClass *
-class_of(const Explanation *explanation, const DcepParty *party)
+limits_of(const Explanation *explanation, const DcepParty *party, DcepClass *room)
 {
-	return party->exists ? dcep_config_class(explanation->config, party->class, explanation->facts.day) : NULL;
+	return party->exists ? dcep_rules_class(explanation->config, party, explanation->facts.day, room) : NULL;
 }
 
 /* Gathers the facts, as a payment does under its locks. */
@@ -150,8 +151,8 @@ gather_facts(Explanation *explanation)
 	facts->payee = &explanation->payee->party;
 	facts->till = explanation->payer == named ? NULL : &explanation->payer->party;
 	facts->usage = &explanation->payer->usage;
-	facts->limits = class_of(explanation, facts->payer);
-	facts->payee_limits = class_of(explanation, facts->payee);
+	facts->limits = limits_of(explanation, facts->payer, &explanation->own[0]);
+	facts->payee_limits = limits_of(explanation, facts->payee, &explanation->own[1]);
 }
 
 /* Do the payer's coins cover the amount, and verify? */

@@ -43,6 +43,9 @@ typedef struct Payment
 	bool mints;				   /* issue: the payer spends no coin */
 	bool consolidates;		   /* the payer is the payee, and its coins decide the amount */
 	bool recovers;			   /* by order of two authorities: no restriction or limit stands against it */
+	const DcepClass *limits;	   /* of the payer that is named, and of the payee */
+	const DcepClass *payee_limits;
+	DcepClass own[2];		   /* room for those that are not their class's */
 	DcepText device_signature; /* of the payer's device, verified; absent where there is none */
 	DcepUsage usage;
 	DcepSpend spend;
@@ -95,16 +98,6 @@ check_texts(const DcepInstruction *instruction, DcepRefusal *refusal)
 	return dcep_refusal_detail(refusal, "The %s has more than %u bytes.", what, max);
 }
 
-/* Does this class cap what a wallet may hold? */
-static bool
-is_capped(const Payment *payment, const DcepPurse *purse)
-{
-	const DcepParty *party = &purse->party;
-
-	return party->exists &&
-		   dcep_config_class(payment->config, party->class, payment->day)->max_balance != DCEP_NO_LIMIT;
-}
-
 /* Is the payer one that is locked before all payees? Where tills pay, since they are taken as they are free. */
 static bool
 is_first(const Payment *payment)
@@ -122,7 +115,7 @@ lock_parties(Payment *payment, Snapshot snapshot)
 {
 	DcepPurse *payer = payment->payer;
 	DcepPurse *payee = payment->payee;
-	bool both = payee != payer && is_capped(payment, payee);
+	bool both = payee != payer && dcep_rules_is_capped(payment->config, &payee->party, payment->day);
 
 	if (both && payee->party.wallet < payer->party.wallet && !is_first(payment) &&
 		!dcep_purse_lock(&payment->statement->purses, payee, snapshot))
@@ -303,11 +296,9 @@ check_device(Payment *payment)
 static bool
 check_cap(Payment *payment)
 {
-	const DcepClass *limits = dcep_config_class(payment->config, payment->payee->party.class, payment->day);
-
-	if (!dcep_rules_cap_applies(&payment->instruction->order, limits))
+	if (!dcep_rules_cap_applies(&payment->instruction->order, payment->payee_limits))
 		return true; /* and without a cap the payee is not locked */
-	return dcep_rules_cap(&payment->instruction->order, limits,
+	return dcep_rules_cap(&payment->instruction->order, payment->payee_limits,
 						  dcep_purse_balance(&payment->statement->purses, payment->payee, payment->snapshot),
 						  payment->refusal);
 }
@@ -331,10 +322,9 @@ check_limits(Payment *payment)
 {
 	const DcepOrder *order = &payment->instruction->order;
 	const DcepParty *payer = &payment->named->party;
-	const DcepClass *limits = dcep_config_class(payment->config, payer->class, payment->day);
 
 	return check_dealings(payment) &&
-		   dcep_rules_limits(order, limits, payer->controls, payment->day, payment->now, &payment->usage,
+		   dcep_rules_limits(order, payment->limits, payer->controls, payment->day, payment->now, &payment->usage,
 							 payment->refusal) &&
 		   check_cap(payment) &&
 		   dcep_spend_keeps_hold(payment->statement, order, payment->payer, payment->now, payment->snapshot,
@@ -351,11 +341,11 @@ check_restrictions(Payment *payment)
 	/* An order came upon the vault or the till while that was waited for: what one chain measures is not the other's. */
 	if (payment->payer != payment->named && (named->controls || payment->payer->party.controls))
 		named->changing = true;
-	return dcep_rules_restrictions(payment->config, order, named, &payment->payee->party, payment->now,
-								   payment->refusal) &&
+	return dcep_rules_restrictions(payment->config, order, named, &payment->payee->party, payment->limits,
+								   payment->payee_limits, payment->now, payment->refusal) &&
 		   (payment->payer == payment->named ||
 			dcep_rules_restrictions(payment->config, order, &payment->payer->party, &payment->payee->party,
-									payment->now, payment->refusal));
+									payment->limits, payment->payee_limits, payment->now, payment->refusal));
 }
 
 /* All rules up to the coins. */
@@ -373,6 +363,8 @@ check_rules(Payment *payment, bool key_reused)
 	if (!check_device(payment))
 		return false;
 	payment->usage = payment->payer->usage;
+	payment->limits = dcep_rules_class(payment->config, payer, payment->day, &payment->own[0]);
+	payment->payee_limits = dcep_rules_class(payment->config, payee, payment->day, &payment->own[1]);
 	return dcep_rules_kind(payment->config, order, payer, payee, payment->refusal) &&
 		   (payment->recovers || (check_restrictions(payment) && (payment->consolidates || check_limits(payment))));
 }

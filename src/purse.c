@@ -94,14 +94,16 @@ dcep_purses_snapshot(DcepPurses *purses)
 
 /* --- purses ------------------------------------------------------------------ */
 
-/* Reads what supervisors' orders say of a party. */
+/* Reads what stands beside a party's row: supervisors' orders, and limits of its own. */
 static void
-read_controls(DcepPurses *purses, DcepParty *party)
+read_terms(DcepPurses *purses, DcepParty *party)
 {
 	MemoryContext caller = MemoryContextSwitchTo(purses->context);
 
 	party->controls = dcep_controls_read(dcep_config_required(), party->wallet, party->class,
 										 (party->flags & DCEP_FLAG_CONTROLLED) != 0);
+	if (party->flags & DCEP_FLAG_LIMITED)
+		party->limits = dcep_limits_read(party->wallet);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -118,6 +120,7 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	DcepRowState state = DCEP_ROW_STABLE;
 
 	party->controls = NULL;
+	party->limits = NULL;
 	party->exists = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
 	if (party->exists)
 	{
@@ -130,7 +133,7 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	}
 	ExecClearTuple(table->slot);
 	if (party->exists)
-		read_controls(purses, party);
+		read_terms(purses, party);
 	party->changing = state == DCEP_ROW_CHANGING;
 	purse->known = true;
 	if (state == DCEP_ROW_CHANGED)

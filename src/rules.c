@@ -143,6 +143,31 @@ is_suspended(const DcepConfig *config, int64 wallet)
 	return institution == NULL || !institution->is_active;
 }
 
+/* A party's limits on a day. An organisation holds what it will, unless its own limits cap it. */
+const DcepClass *
+dcep_rules_class(const DcepConfig *config, const DcepParty *party, DateADT day, DcepClass *room)
+{
+	const DcepClass *class = dcep_config_class(config, party->class, day);
+
+	if (party->limits == NULL && (party->flags & DCEP_FLAG_ORGANISATION) == 0)
+		return class;
+	*room = *class;
+	if (party->flags & DCEP_FLAG_ORGANISATION)
+		room->max_balance = DCEP_NO_LIMIT;
+	if (party->limits)
+		dcep_limits_apply(party->limits, day, room);
+	return room;
+}
+
+/* Is what the party may hold capped? */
+bool
+dcep_rules_is_capped(const DcepConfig *config, const DcepParty *party, DateADT day)
+{
+	DcepClass room;
+
+	return party->exists && dcep_rules_class(config, party, day, &room)->max_balance != DCEP_NO_LIMIT;
+}
+
 /* One party's restrictions. */
 static bool
 check_restriction(const DcepConfig *config, const DcepParty *party, int flag, int sqlstate, const char *message,
@@ -214,31 +239,67 @@ check_payee_orders(const DcepParty *payee, TimestampTz now, DcepRefusal *refusal
 	return dcep_refusal_hint(refusal, "A supervisor's order forbids it.");
 }
 
+/* The service of its class by which a payer pays; 0 where the kind asks for none. */
+static int
+service_of_payer(const DcepOrder *order)
+{
+	if (order->kind == DCEP_KIND_TRANSFER || order->kind == DCEP_KIND_TOKEN)
+		return DCEP_SERVICE_PAY;
+	return is_redemption(order) ? DCEP_SERVICE_REDEEM : 0;
+}
+
+/* And that by which a payee is paid. */
+static int
+service_of_payee(const DcepOrder *order)
+{
+	if (order->kind == DCEP_KIND_TRANSFER || order->kind == DCEP_KIND_TOKEN)
+		return DCEP_SERVICE_RECEIVE;
+	return order->kind == DCEP_KIND_EXCHANGE_IN ? DCEP_SERVICE_EXCHANGE : 0;
+}
+
+/* Does a party's class give the service? */
+static bool
+check_service(const DcepParty *party, const DcepClass *class, int service, int sqlstate, const char *message,
+			  const char *role, DcepRefusal *refusal)
+{
+	if ((class->services & service) == service)
+		return true;
+	refuse_wallet(refusal, sqlstate, message, role, party->wallet);
+	return dcep_refusal_hint(refusal, "Its class does not give this service; see dcep.wallet_class.");
+}
+
 /* May the payer pay, but for orders? */
 static bool
-check_payer(const DcepConfig *config, const DcepParty *payer, DcepRefusal *refusal)
+check_payer(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer, const DcepClass *class,
+			DcepRefusal *refusal)
 {
 	return check_restriction(config, payer, DCEP_FLAG_NO_DEBIT, ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
-							 "Payer", refusal);
+							 "Payer", refusal) &&
+		   check_service(payer, class, service_of_payer(order), ERRCODE_DCEP_PAYER_BLOCKED, "payer may not pay",
+						 "Payer", refusal);
 }
 
 /* May the payee receive, but for orders? */
 static bool
-check_payee(const DcepConfig *config, const DcepParty *payee, DcepRefusal *refusal)
+check_payee(const DcepConfig *config, const DcepOrder *order, const DcepParty *payee, const DcepClass *class,
+			DcepRefusal *refusal)
 {
 	return check_restriction(config, payee, DCEP_FLAG_NO_CREDIT, ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
-							 "Payee", refusal);
+							 "Payee", refusal) &&
+		   check_service(payee, class, service_of_payee(order), ERRCODE_DCEP_PAYEE_BLOCKED, "payee may not receive",
+						 "Payee", refusal);
 }
 
 /* May the payer pay, may the payee receive? Who consolidates receives nothing. */
 bool
 dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
-						const DcepParty *payee, TimestampTz now, DcepRefusal *refusal)
+						const DcepParty *payee, const DcepClass *payer_class, const DcepClass *payee_class,
+						TimestampTz now, DcepRefusal *refusal)
 {
-	return check_payer(config, payer, refusal) && check_payer_orders(payer, now, refusal) &&
+	return check_payer(config, order, payer, payer_class, refusal) && check_payer_orders(payer, now, refusal) &&
 		   check_redemption(order, payer, now, refusal) &&
 		   (payer->wallet == payee->wallet ||
-			(check_payee(config, payee, refusal) && check_payee_orders(payee, now, refusal)));
+			(check_payee(config, order, payee, payee_class, refusal) && check_payee_orders(payee, now, refusal)));
 }
 
 /* The order that bars a wallet from dealing with another. */
@@ -494,17 +555,17 @@ ask_restrictions(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
 	switch (rule)
 	{
 		case DCEP_RULE_PAYER_FREE:
-			return check_payer(facts->config, facts->payer, refusal);
+			return check_payer(facts->config, facts->order, facts->payer, facts->limits, refusal);
 		case DCEP_RULE_PAYER_ORDERS:
 			return check_payer_orders(facts->payer, facts->now, refusal);
 		case DCEP_RULE_REDEMPTION:
 			return check_redemption(facts->order, facts->payer, facts->now, refusal);
 		case DCEP_RULE_PAYEE_FREE:
-			return check_payee(facts->config, facts->payee, refusal);
+			return check_payee(facts->config, facts->order, facts->payee, facts->payee_limits, refusal);
 		case DCEP_RULE_PAYEE_ORDERS:
 			return check_payee_orders(facts->payee, facts->now, refusal);
 		case DCEP_RULE_TILL:
-			return check_payer(facts->config, facts->till, refusal) &&
+			return check_payer(facts->config, facts->order, facts->till, facts->limits, refusal) &&
 				   check_payer_orders(facts->till, facts->now, refusal);
 		case DCEP_RULE_BARS:
 			return check_bars(facts->payer, facts->payee, facts->now, refusal) &&

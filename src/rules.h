@@ -11,13 +11,16 @@
 
 #include "config.h"
 #include "control.h"
+#include "limits.h"
 #include "refusal.h"
 
 /* What dcep.wallet.flags says of a wallet. */
 #define DCEP_FLAG_NO_DEBIT 1
 #define DCEP_FLAG_NO_CREDIT 2
-#define DCEP_FLAG_CONTROLLED 4 /* orders bear on this wallet */
-#define DCEP_FLAG_SIGNED 8	   /* it pays on instructions alone that a device of its holder has signed (device.h) */
+#define DCEP_FLAG_CONTROLLED 4	  /* orders bear on this wallet */
+#define DCEP_FLAG_SIGNED 8		  /* it pays on instructions alone that a device of its holder has signed (device.h) */
+#define DCEP_FLAG_LIMITED 16	  /* it has limits beside those of its class */
+#define DCEP_FLAG_ORGANISATION 32 /* its holder is no person: no balance cap */
 
 /* A wallet as far as rules look at it. */
 typedef struct DcepParty
@@ -29,6 +32,7 @@ typedef struct DcepParty
 	int class;
 	int flags;
 	const DcepControls *controls; /* orders that bear on it; NULL where there are none */
+	const DcepLimits *limits;	  /* beside those of its class; NULL where it has none */
 } DcepParty;
 
 /* What a wallet has paid, as of the day of its last payment. */
@@ -55,9 +59,18 @@ extern bool dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, c
 /* May this kind of transfer run between these two? (22023) */
 extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 							const DcepParty *payee, DcepRefusal *refusal);
+/*
+ * A party's limits on a day, and the services of its class. They are those of its class, unless it has some of its
+ * own: then they are put together in `room`.
+ */
+extern const DcepClass *dcep_rules_class(const DcepConfig *config, const DcepParty *party, DateADT day,
+										 DcepClass *room);
+/* Is what the party may hold capped? */
+extern bool dcep_rules_is_capped(const DcepConfig *config, const DcepParty *party, DateADT day);
 /* May the payer pay, may the payee receive? (LG201, 202) */
 extern bool dcep_rules_restrictions(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
-									const DcepParty *payee, TimestampTz now, DcepRefusal *refusal);
+									const DcepParty *payee, const DcepClass *payer_class, const DcepClass *payee_class,
+									TimestampTz now, DcepRefusal *refusal);
 /* May these two pay each other, at this time, once more today? (LG208, 209, 210) */
 extern bool dcep_rules_dealings(const DcepConfig *config, const DcepParty *payer, const DcepParty *payee,
 								const DcepUsage *usage, DateADT day, TimestampTz now, DcepRefusal *refusal);
@@ -123,7 +136,7 @@ typedef struct DcepFacts
 	const DcepParty *payer; /* the one that is named */
 	const DcepParty *till;	/* the one that pays in its stead; NULL where it pays itself */
 	const DcepParty *payee;
-	const DcepClass *limits; /* of the payer's class and of the payee's; where both exist */
+	const DcepClass *limits; /* of the payer and of the payee; where both exist */
 	const DcepClass *payee_limits;
 	const DcepUsage *usage;
 	DateADT day;

@@ -185,13 +185,6 @@ compare_numbers(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Will a row lock its payee? Where the class caps the balance. */
-static bool
-locks_payee(const DcepConfig *config, DateADT day, const DcepParty *payee)
-{
-	return payee->exists && dcep_config_class(config, payee->class, day)->max_balance != DCEP_NO_LIMIT;
-}
-
 /* Will a row lock the payer that it names? Where a till may pay in its stead, the row takes one that nobody holds. */
 static bool
 locks_payer(const DcepConfig *config, DateADT day, const DcepOrder *order)
@@ -213,7 +206,7 @@ add_locks(DcepStatement *statement, const DcepConfig *config, DateADT day, Snaps
 		dcep_purse_read(&statement->purses, payee, snapshot);
 	if (locks_payer(config, day, order))
 		wallets[count++] = order->payer;
-	if (locks_payee(config, day, &payee->party))
+	if (dcep_rules_is_capped(config, &payee->party, day))
 		wallets[count++] = order->payee;
 	return count;
 }

@@ -103,9 +103,13 @@ CREATE TABLE dcep.wallet_class (
     max_day     bigint CHECK (max_day > 0),
     max_year    bigint CHECK (max_year > 0),
     decided_at  timestamptz NOT NULL,
+    demands     text[] NOT NULL,
+    services    text[] NOT NULL CHECK (services <@ ARRAY['pay', 'receive', 'exchange', 'redeem', 'sub_wallets', 'offline', 'interest']),
+    is_real_name boolean NOT NULL,
+    max_wallets smallint NOT NULL CHECK (max_wallets >= 0),
     PRIMARY KEY (class, valid_from)
 );
-COMMENT ON TABLE dcep.wallet_class IS 'Limits of a wallet class from a day on (ledger''s time zone); NULL is no limit. Class 0 is an institution''s own wallet';
+COMMENT ON TABLE dcep.wallet_class IS 'What a wallet class demands, gives and limits from a day on (ledger''s time zone). A NULL limit is none. Class 0 is an institution''s own wallet';
 COMMENT ON COLUMN dcep.wallet_class.decided_at IS 'When the row was entered, by the extension: payments made before are not measured by it';
 COMMENT ON COLUMN dcep.wallet_class.max_balance IS 'What a wallet may hold after it received a payment, minor units';
 COMMENT ON COLUMN dcep.wallet_class.max_payment IS 'One payment, minor units';
@@ -114,6 +118,10 @@ COMMENT ON COLUMN dcep.wallet_class.max_year IS 'Sum of the payments of a calend
 COMMENT ON COLUMN dcep.wallet_class.class IS '0 for institutions, else as opening requests name it';
 COMMENT ON COLUMN dcep.wallet_class.valid_from IS 'First day on which these limits hold, until the day of the next row of the class';
 COMMENT ON COLUMN dcep.wallet_class.name IS 'For people';
+COMMENT ON COLUMN dcep.wallet_class.demands IS 'What an opening request must bring: user_id, phone, email, id_document, bank_account, on_site; alternatives as in phone|email. Entered as NULL: as the class demanded before';
+COMMENT ON COLUMN dcep.wallet_class.services IS 'pay and receive (transfers), exchange (money from the operator''s vault), redeem (back to it), sub_wallets; offline and interest are on record for other systems and not asked here. Entered as NULL: as before, and all but offline and interest for a new class';
+COMMENT ON COLUMN dcep.wallet_class.is_real_name IS 'A person has one wallet of all such classes at an operator, as far as requests bring user_id or id_document; organisations open these alone. Entered as NULL: as before, and true where the class demands id_document';
+COMMENT ON COLUMN dcep.wallet_class.max_wallets IS 'How many open wallets of the class one phone, or one e-mail, may have at an operator; 0 is any number. Entered as NULL: as before, and 0 for a new class';
 
 -- --- wallets -----------------------------------------------------------------
 
@@ -124,25 +132,30 @@ CREATE TABLE dcep.wallet (
     id          dcep.wallet_id PRIMARY KEY,
     institution smallint NOT NULL,
     class       smallint NOT NULL,
-    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 31),
+    flags       integer NOT NULL DEFAULT 0 CHECK (flags BETWEEN 0 AND 63),
     status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed')),
     form        text NOT NULL DEFAULT 'software' CHECK (form IN ('software', 'hardware', 'vault')),
     parent      dcep.wallet_id,
     opened_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     closed_at   timestamptz,
+    holder      text NOT NULL DEFAULT 'person' CHECK (holder IN ('person', 'organisation', 'institution')),
     CHECK (institution = dcep.institution(id)),
     CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
-    CHECK ((form = 'vault') = (class = 0))
+    CHECK ((form = 'vault') = (class = 0)),
+    CHECK ((form = 'vault') = (holder = 'institution')),
+    CHECK ((flags & 32 <> 0) = (holder = 'organisation'))
 );
+CREATE INDEX wallet_parent ON dcep.wallet (parent) WHERE parent IS NOT NULL;
 COMMENT ON TABLE dcep.wallet IS 'Wallets. Opened by dcep.open_wallet(), never removed';
-COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect), 8 where it pays on instructions alone that a device of its holder has signed (dcep.device_key)';
+COMMENT ON COLUMN dcep.wallet.flags IS 'Restrictions by the central bank: 1 = may not pay, 2 = may not receive, 3 = neither. Set by dcep.freeze(). 4 is added where supervisors'' orders bear on the wallet itself (dcep.control_effect), 8 where it pays on instructions alone that a device of its holder has signed (dcep.device_key), 16 where it has limits beside its class''s (dcep.wallet_limit), 32 where an organisation holds it';
 COMMENT ON COLUMN dcep.wallet.id IS 'The wallet number';
 COMMENT ON COLUMN dcep.wallet.institution IS 'Who keeps the wallet: the first four digits of its number';
 COMMENT ON COLUMN dcep.wallet.class IS 'Which limits of dcep.wallet_class hold for it';
 COMMENT ON COLUMN dcep.wallet.status IS 'open, or closed for good';
 COMMENT ON COLUMN dcep.wallet.form IS 'software, hardware, or vault of an institution';
-COMMENT ON COLUMN dcep.wallet.parent IS 'The wallet that it belongs to: of a till, its vault; NULL for others';
+COMMENT ON COLUMN dcep.wallet.parent IS 'The wallet that it belongs to: of a sub-wallet the one that it was opened under, of a till its vault; NULL for others';
 COMMENT ON COLUMN dcep.wallet.opened_at IS 'When it was opened';
+COMMENT ON COLUMN dcep.wallet.holder IS 'person, organisation (for which no balance cap holds), or institution, of a vault';
 COMMENT ON COLUMN dcep.wallet.closed_at IS 'When it was closed; NULL while it is open';
 
 CREATE TABLE dcep.till (
@@ -176,7 +189,7 @@ COMMENT ON COLUMN dcep.wallet_chain.day_count IS 'Number of payments on that day
 CREATE TABLE dcep.wallet_event (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     wallet    dcep.wallet_id NOT NULL,
-    event     text NOT NULL CHECK (event IN ('open', 'freeze', 'unfreeze', 'close')),
+    event     text NOT NULL CHECK (event IN ('open', 'freeze', 'unfreeze', 'close', 'class', 'limits')),
     direction text CHECK (direction IN ('debit', 'credit', 'both')),
     reason    text,
     class     smallint NOT NULL,
@@ -187,12 +200,99 @@ CREATE INDEX wallet_event_wallet ON dcep.wallet_event (wallet);
 COMMENT ON TABLE dcep.wallet_event IS 'What was done to wallets, by whom and why. Append-only';
 COMMENT ON COLUMN dcep.wallet_event.id IS 'Order of events';
 COMMENT ON COLUMN dcep.wallet_event.wallet IS 'What wallet it was done to';
-COMMENT ON COLUMN dcep.wallet_event.event IS 'open, freeze, unfreeze or close';
+COMMENT ON COLUMN dcep.wallet_event.event IS 'open, freeze, unfreeze, close, class (it changed) or limits (its own did)';
 COMMENT ON COLUMN dcep.wallet_event.direction IS 'Of freeze and unfreeze: debit, credit or both';
 COMMENT ON COLUMN dcep.wallet_event.reason IS 'Of freeze and unfreeze: case number or legal basis';
-COMMENT ON COLUMN dcep.wallet_event.class IS 'Class of the wallet at that time';
+COMMENT ON COLUMN dcep.wallet_event.class IS 'Class of the wallet at that time; of an event class, from then on';
 COMMENT ON COLUMN dcep.wallet_event.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.wallet_event.at IS 'When';
+
+CREATE TABLE dcep.wallet_limit (
+    wallet        dcep.wallet_id NOT NULL,
+    valid_from    date NOT NULL,
+    decided_at    timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    given_balance bigint NOT NULL DEFAULT 0 CHECK (given_balance >= 0),
+    given_day     bigint NOT NULL DEFAULT 0 CHECK (given_day >= 0),
+    given_year    bigint NOT NULL DEFAULT 0 CHECK (given_year >= 0),
+    max_balance   bigint CHECK (max_balance > 0),
+    max_payment   bigint CHECK (max_payment > 0),
+    max_day       bigint CHECK (max_day > 0),
+    max_year      bigint CHECK (max_year > 0),
+    PRIMARY KEY (wallet, valid_from, decided_at)
+);
+COMMENT ON TABLE dcep.wallet_limit IS 'Limits that a wallet has beside its class''s, from a day on (ledger''s time zone); of the youngest day that has come, the row decided last stands. A limit is the smaller of the two, less what sub-wallets were given of it. Append-only; kept by dcep.set_limits(), dcep.open_wallet() and dcep.close_wallet()';
+COMMENT ON COLUMN dcep.wallet_limit.wallet IS 'Whose limits; its flags have 16 in them';
+COMMENT ON COLUMN dcep.wallet_limit.valid_from IS 'First day on which the row holds';
+COMMENT ON COLUMN dcep.wallet_limit.decided_at IS 'When it was entered: payments made before are not measured by it';
+COMMENT ON COLUMN dcep.wallet_limit.given_balance IS 'What of max_balance its sub-wallets have, minor units';
+COMMENT ON COLUMN dcep.wallet_limit.given_day IS 'What of max_day they have or have used up on that day, minor units';
+COMMENT ON COLUMN dcep.wallet_limit.given_year IS 'What of max_year they have or have used up in that year, minor units';
+COMMENT ON COLUMN dcep.wallet_limit.max_balance IS 'What the wallet may hold, minor units; NULL: as its class says. So the others';
+COMMENT ON COLUMN dcep.wallet_limit.max_payment IS 'One payment, minor units';
+COMMENT ON COLUMN dcep.wallet_limit.max_day IS 'Sum of the payments of a day, minor units';
+COMMENT ON COLUMN dcep.wallet_limit.max_year IS 'Sum of the payments of a calendar year, minor units';
+
+-- --- opening -----------------------------------------------------------------
+
+CREATE TABLE dcep.opening_policy (
+    institution     smallint NOT NULL,
+    kind            text NOT NULL CHECK (kind IN ('behaviour', 'authentication')),
+    function_schema name NOT NULL,
+    function_name   name NOT NULL,
+    owner           name NOT NULL,
+    set_at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    set_by          name NOT NULL DEFAULT pg_catalog.session_user(),
+    PRIMARY KEY (institution, kind)
+);
+COMMENT ON TABLE dcep.opening_policy IS 'Functions by which operators have a say in who opens which wallet. Kept by dcep.set_opening_policy(), by name, so that a dump can be restored elsewhere';
+COMMENT ON COLUMN dcep.opening_policy.institution IS 'The operator';
+COMMENT ON COLUMN dcep.opening_policy.kind IS 'Which verdict it adds to: behaviour or authentication';
+COMMENT ON COLUMN dcep.opening_policy.function_schema IS 'Schema of the function';
+COMMENT ON COLUMN dcep.opening_policy.function_name IS 'Its name; its arguments are integer and jsonb';
+COMMENT ON COLUMN dcep.opening_policy.owner IS 'The role that owned it when it was registered, and that it runs as';
+COMMENT ON COLUMN dcep.opening_policy.set_at IS 'When it was registered';
+COMMENT ON COLUMN dcep.opening_policy.set_by IS 'Role that had logged in';
+
+CREATE TABLE dcep.opening (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    wallet          dcep.wallet_id NOT NULL,
+    requested_class smallint,
+    class           smallint NOT NULL,
+    brought         text[] NOT NULL,
+    authentication  jsonb NOT NULL,
+    behaviour       jsonb NOT NULL,
+    policies        text[] NOT NULL,
+    by_role         name NOT NULL DEFAULT pg_catalog.session_user(),
+    at              timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE INDEX opening_wallet ON dcep.opening (wallet);
+COMMENT ON TABLE dcep.opening IS 'The two verdicts by which a wallet got its class, at each opening and change of class. Append-only; it has no identity in it, only the names of what a request brought. A refusal leaves nothing here';
+COMMENT ON COLUMN dcep.opening.id IS 'Order of entries; gaps are normal';
+COMMENT ON COLUMN dcep.opening.wallet IS 'The wallet';
+COMMENT ON COLUMN dcep.opening.requested_class IS 'Class that the request asked for; NULL where it left the choice';
+COMMENT ON COLUMN dcep.opening.class IS 'Class that was given';
+COMMENT ON COLUMN dcep.opening.brought IS 'Names of the identification that the request brought; at a change of class also what the wallet''s earlier requests did';
+COMMENT ON COLUMN dcep.opening.authentication IS 'Verdict on authentication data: for each class the reasons against it, [] where there is none';
+COMMENT ON COLUMN dcep.opening.behaviour IS 'Verdict on behaviour data, likewise';
+COMMENT ON COLUMN dcep.opening.policies IS 'Functions of the operator that had a say';
+COMMENT ON COLUMN dcep.opening.by_role IS 'Role that had logged in';
+COMMENT ON COLUMN dcep.opening.at IS 'When';
+
+CREATE TABLE dcep.identity_slot (
+    institution smallint NOT NULL,
+    scope       smallint NOT NULL,
+    hash        bytea NOT NULL,
+    slot        smallint NOT NULL CHECK (slot > 0),
+    wallet      dcep.wallet_id NOT NULL,
+    PRIMARY KEY (institution, scope, hash, slot)
+);
+CREATE INDEX identity_slot_wallet ON dcep.identity_slot (wallet);
+COMMENT ON TABLE dcep.identity_slot IS 'Which open wallets a person, a phone or an e-mail has at an operator, so that the unique key keeps two openings at once from making one too many';
+COMMENT ON COLUMN dcep.identity_slot.institution IS 'The operator';
+COMMENT ON COLUMN dcep.identity_slot.scope IS '0: the one real-name wallet of a person; else the class whose wallets a phone or e-mail is counted for';
+COMMENT ON COLUMN dcep.identity_slot.hash IS 'dcep.identifier_hash() of the user ID or document, or of the phone or e-mail';
+COMMENT ON COLUMN dcep.identity_slot.slot IS 'Counts from 1';
+COMMENT ON COLUMN dcep.identity_slot.wallet IS 'The open wallet that takes the place';
 
 CREATE TABLE dcep.device_key (
     wallet            dcep.wallet_id NOT NULL,

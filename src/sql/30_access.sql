@@ -40,6 +40,9 @@ BEGIN
             ('wallet_chain', 'dcep.sees(wallet)'),
             ('wallet_event', 'dcep.sees(wallet)'),
             ('till', 'dcep.sees(wallet)'),
+            ('wallet_limit', 'dcep.sees(wallet)'),
+            ('opening', 'dcep.sees(wallet)'),
+            ('opening_policy', 'dcep.sees_institution(institution)'),
             ('device_key', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees_payments(owner)'),
             ('transfer', 'CASE WHEN kind = ''token'' THEN dcep.sees_parties(payer) OR dcep.sees_parties(payee)

@@ -28,8 +28,9 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'act', 'control_order', 'control_lift', 'recovery',
-                             'refusal', 'ledger_secret', 'identity_key', 'identity', 'wallet_identifier', 'disclosure_order'] LOOP
+    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'wallet_limit', 'opening', 'act', 'control_order',
+                             'control_lift', 'recovery', 'refusal', 'ledger_secret', 'identity_key', 'identity', 'wallet_identifier',
+                             'disclosure_order'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);

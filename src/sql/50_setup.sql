@@ -28,7 +28,7 @@ $$;
 COMMENT ON FUNCTION dcep.require_institution(integer, text) IS 'An institution by code, or an error (22004, 22023)';
 
 -- Makes the wallet rows of a new wallet; used by open_wallet() and for vaults.
-CREATE FUNCTION dcep.add_wallet(institution integer, class integer, form text, parent dcep.wallet_id)
+CREATE FUNCTION dcep.add_wallet(institution integer, class integer, form text, parent dcep.wallet_id, holder text)
     RETURNS dcep.wallet_id
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -37,14 +37,15 @@ BEGIN
     SELECT dcep.allot_number(add_wallet.institution, nextval('dcep.wallet_number_seq'), s.number_secret)
       INTO STRICT new_wallet
       FROM dcep.institution_secret AS s WHERE s.code = add_wallet.institution;
-    INSERT INTO dcep.wallet (id, institution, class, form, parent)
-    VALUES (new_wallet, add_wallet.institution, add_wallet.class, add_wallet.form, add_wallet.parent);
+    INSERT INTO dcep.wallet (id, institution, class, form, parent, holder, flags)
+    VALUES (new_wallet, add_wallet.institution, add_wallet.class, add_wallet.form, add_wallet.parent, add_wallet.holder,
+            CASE add_wallet.holder WHEN 'organisation' THEN 32 ELSE 0 END);
     INSERT INTO dcep.wallet_chain (wallet) VALUES (new_wallet);
     INSERT INTO dcep.wallet_event (wallet, event, class) VALUES (new_wallet, 'open', add_wallet.class);
     RETURN new_wallet;
 END
 $$;
-COMMENT ON FUNCTION dcep.add_wallet(integer, integer, text, dcep.wallet_id) IS
+COMMENT ON FUNCTION dcep.add_wallet(integer, integer, text, dcep.wallet_id, text) IS
 'Internal: a wallet with a freshly allotted number, its chain and its first event';
 
 CREATE FUNCTION dcep.allot_number(institution integer, counter bigint, secret bytea) RETURNS dcep.wallet_id
@@ -72,7 +73,7 @@ BEGIN
     INSERT INTO dcep.institution_secret (code, number_secret) VALUES (add_institution.code, new_secret);
     INSERT INTO dcep.institution (code, name, kind, vault)
     VALUES (add_institution.code, add_institution.name, add_institution.kind,
-            dcep.add_wallet(add_institution.code, 0, 'vault', NULL));
+            dcep.add_wallet(add_institution.code, 0, 'vault', NULL, 'institution'));
     IF kind = 'operator' THEN
         INSERT INTO dcep.reserve_account (institution) VALUES (add_institution.code);
     END IF;
@@ -80,18 +81,19 @@ END
 $$;
 COMMENT ON FUNCTION dcep.add_institution(integer, text, text) IS 'Internal: an institution with all that belongs to it';
 
--- Class limits as published for the e-CNY, in yuan; the ledger's exponent makes minor units of them.
+-- Class limits as published for the e-CNY, in yuan; the ledger's exponent makes minor units of them. More than one
+-- anonymous wallet a phone would multiply their limits.
 CREATE FUNCTION dcep.add_default_classes(exponent integer) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year)
+    INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands, max_wallets)
     SELECT c.class, '2020-01-01', c.name, c.max_balance * s.unit, c.max_payment * s.unit, c.max_day * s.unit,
-           c.max_year * s.unit
-      FROM (VALUES (0, 'vault', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint),
-                   (1, 'on site: ID, phone, bank account', NULL, NULL, NULL, NULL),
-                   (2, 'remote: ID, phone, bank account', 500000, 50000, 100000, NULL),
-                   (3, 'remote: ID, phone', 20000, 5000, 10000, NULL),
-                   (4, 'anonymous: phone or e-mail', 10000, 2000, 5000, 50000))
-               AS c (class, name, max_balance, max_payment, max_day, max_year),
+           c.max_year * s.unit, c.demands::text[], c.max_wallets::smallint
+      FROM (VALUES (0, 'vault', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, '{}', 0),
+                   (1, 'on site: ID, phone, bank account', NULL, NULL, NULL, NULL, '{on_site,id_document,phone,bank_account}', 0),
+                   (2, 'remote: ID, phone, bank account', 500000, 50000, 100000, NULL, '{id_document,phone,bank_account}', 0),
+                   (3, 'remote: ID, phone', 20000, 5000, 10000, NULL, '{id_document,phone}', 0),
+                   (4, 'anonymous: phone or e-mail', 10000, 2000, 5000, 50000, '{phone|email}', 1))
+               AS c (class, name, max_balance, max_payment, max_day, max_year, demands, max_wallets),
            (SELECT pg_catalog.power(10::numeric, exponent)::bigint) AS s (unit)
 $$;
 COMMENT ON FUNCTION dcep.add_default_classes(integer) IS 'Internal: the five classes, valid from 2020-01-01';

@@ -1,9 +1,25 @@
--- Wallets: opening, closing, freezing, and the limits of their classes.
+-- Wallets: freezing, tills, and the limits of classes.
 
--- A new limit holds for payments that come after it: none is under way while it is entered.
+-- A new limit holds for payments that come after it: none is under way while it is entered. What the
+-- row does not say is as it was: who enters new limits must not drop by that what the class demands.
 CREATE FUNCTION dcep.class_decided() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before dcep.wallet_class;
+    demand text;
 BEGIN
+    SELECT * INTO before FROM dcep.wallet_class AS c
+     WHERE c.class = NEW.class AND c.valid_from < NEW.valid_from ORDER BY c.valid_from DESC LIMIT 1;
+    NEW.demands := COALESCE(NEW.demands, before.demands, '{}');
+    NEW.services := COALESCE(NEW.services, before.services, '{pay,receive,exchange,redeem,sub_wallets}');
+    NEW.is_real_name := COALESCE(NEW.is_real_name, before.is_real_name, 'id_document' = ANY (NEW.demands));
+    NEW.max_wallets := COALESCE(NEW.max_wallets, before.max_wallets, 0);
+    FOREACH demand IN ARRAY NEW.demands LOOP
+        IF NOT string_to_array(demand, '|') <@ dcep.identification() OR demand = '' THEN
+            RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = format('invalid demand "%s"', demand),
+                DETAIL = format('A class can demand %s, and alternatives as in phone|email.', array_to_string(dcep.identification(), ', '));
+        END IF;
+    END LOOP;
     IF NEW.decided_at IS NULL THEN
         LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
         NEW.decided_at := clock_timestamp();
@@ -11,7 +27,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION dcep.class_decided() IS 'Trigger: stamps a row of dcep.wallet_class while no payment is under way';
+COMMENT ON FUNCTION dcep.class_decided() IS 'Trigger: completes a row of dcep.wallet_class, and stamps it while no payment is under way';
 CREATE TRIGGER class_decided BEFORE INSERT ON dcep.wallet_class
     FOR EACH ROW EXECUTE FUNCTION dcep.class_decided();
 
@@ -41,52 +57,6 @@ CREATE FUNCTION dcep.held_now(wallet dcep.wallet_id) RETURNS bigint
     LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_held_now';
 COMMENT ON FUNCTION dcep.held_now(dcep.wallet_id) IS
 'Internal: what a wallet holds right now, payments that were committed after this transaction''s snapshot included';
-
-CREATE FUNCTION dcep.open_wallet(institution integer, request jsonb) RETURNS dcep.wallet_id
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wanted_class integer;
-    unknown_field text;
-BEGIN
-    IF institution IS NULL OR request IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'institution and request must not be null';
-    END IF;
-    PERFORM dcep.require_institution(institution, 'operator');
-    IF NOT dcep.caller_acts_for(institution) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('permission denied to open a wallet at institution %s', lpad(institution::text, 4, '0')),
-            HINT = 'A role opens wallets at the institution that it is bound to.';
-    END IF;
-    IF jsonb_typeof(request) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the opening request must be a JSON object';
-    END IF;
-    SELECT f INTO unknown_field FROM jsonb_object_keys(request) AS f WHERE f NOT IN ('class', 'form') ORDER BY f LIMIT 1;
-    IF unknown_field IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('the opening request has an unknown field "%s"', unknown_field),
-            DETAIL = 'Known are class and form.';
-    END IF;
-    IF jsonb_typeof(request -> 'class') IS DISTINCT FROM 'number' OR request ->> 'class' !~ '^[0-9]{1,4}$' THEN
-        RAISE EXCEPTION USING ERRCODE = 'LG601', MESSAGE = 'opening request does not qualify for the class',
-            DETAIL = 'The request names no wallet class.', HINT = 'Name one, as in {"class": 1}.';
-    END IF;
-    wanted_class := (request ->> 'class')::integer;
-    IF wanted_class = 0 OR NOT EXISTS (
-        SELECT FROM dcep.wallet_class AS c, dcep.ledger AS l
-         WHERE c.class = wanted_class AND c.valid_from <= (clock_timestamp() AT TIME ZONE l.timezone)::date) THEN
-        RAISE EXCEPTION USING ERRCODE = 'LG601', MESSAGE = 'opening request does not qualify for the class',
-            DETAIL = format('Class %s cannot be opened.', wanted_class),
-            HINT = 'The classes that can be opened are those of dcep.wallet_class but 0.';
-    END IF;
-    IF COALESCE(request ->> 'form', 'software') NOT IN ('software', 'hardware') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('invalid form "%s"', request ->> 'form'), DETAIL = 'A wallet is software or hardware.';
-    END IF;
-    RETURN dcep.add_wallet(institution, wanted_class, COALESCE(request ->> 'form', 'software'), NULL);
-END
-$$;
-COMMENT ON FUNCTION dcep.open_wallet(integer, jsonb) IS
-'Opens a wallet at an operator. The request names its class, as in {"class": 1}, and may name its form (software, hardware). By the operator. Errors: 42501, 22004, 22023, LG601';
 
 CREATE FUNCTION dcep.caller_acts_for(institution integer) RETURNS boolean
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dcep_caller_acts_for';
@@ -154,38 +124,6 @@ $$;
 COMMENT ON FUNCTION dcep.unfreeze(dcep.wallet_id, text, text) IS
 'Lifts what dcep.freeze() imposed. By the central bank. Errors: 22004, 22023, LG305';
 
-CREATE FUNCTION dcep.close_wallet(wallet dcep.wallet_id) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found_wallet dcep.wallet;
-    held bigint;
-BEGIN
-    -- Before anything is said about the wallet: its number alone tells whose it would be.
-    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet),
-            HINT = 'A role closes wallets of the institution that it is bound to.';
-    END IF;
-    found_wallet := dcep.require_wallet(wallet);
-    IF found_wallet.class = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a vault cannot be closed';
-    END IF;
-    IF found_wallet.status = 'closed' THEN
-        RAISE EXCEPTION USING ERRCODE = 'LG306', MESSAGE = 'wallet is closed', DETAIL = format('Wallet %s.', wallet);
-    END IF;
-    UPDATE dcep.wallet AS w SET status = 'closed', closed_at = clock_timestamp() WHERE w.id = close_wallet.wallet;
-    PERFORM dcep.await_payments();
-    held := dcep.held_now(wallet);
-    IF held > 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'wallet is not empty',
-            DETAIL = format('Wallet %s holds %s.', wallet, held),
-            HINT = 'Pay its balance out first, for instance with a transfer of kind exchange_out.';
-    END IF;
-    INSERT INTO dcep.wallet_event (wallet, event, class) VALUES (close_wallet.wallet, 'close', found_wallet.class);
-END
-$$;
-COMMENT ON FUNCTION dcep.close_wallet(dcep.wallet_id) IS
-'Closes an empty wallet for good; its history stays. By its operator. Errors: 22004, 42501, 55000 (not empty, or a vault), LG305, LG306';
-
 -- The central bank sees what it has frozen, and nothing else of those wallets.
 CREATE VIEW dcep.frozen AS
     SELECT w.id AS wallet, w.institution,
@@ -223,7 +161,7 @@ BEGIN
             DETAIL = format('Institution %s has %s tills; 64 is the most.', lpad(code::text, 4, '0'), present);
     END IF;
     INSERT INTO dcep.till (wallet, institution)
-    SELECT dcep.add_wallet(code, 0, 'vault', owner_vault), code FROM generate_series(1, count);
+    SELECT dcep.add_wallet(code, 0, 'vault', owner_vault, 'institution'), code FROM generate_series(1, count);
     RETURN present + count;
 END
 $$;

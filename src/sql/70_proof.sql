@@ -198,31 +198,51 @@ CREATE FUNCTION dcep.audit_reserves(OUT check_name text, OUT institution smallin
 $$;
 COMMENT ON FUNCTION dcep.audit_reserves() IS 'Every issue and redemption has its reserve entry of the same amount and operator, and the reverse; every operator has a reserve account';
 
--- Limits of the class on the day of the payment, recomputed from the journal.
+-- Limits of the wallet and its class on the day of the payment, recomputed from the journal.
 CREATE FUNCTION dcep.audit_limits(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                   OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH spent AS (SELECT u.*, w.class FROM dcep.journal_usage() AS u JOIN dcep.wallet AS w ON w.id = u.payer),
+    -- Each class that a wallet has had, from when until when; the first of them from the beginning.
+    WITH term AS (
+        SELECT e.wallet, e.class, lead(e.at) OVER (PARTITION BY e.wallet ORDER BY e.id) AS until_time,
+               CASE WHEN lag(e.id) OVER (PARTITION BY e.wallet ORDER BY e.id) IS NULL THEN '-infinity' ELSE e.at END AS from_time,
+               w.flags, w.holder = 'organisation' AS is_organisation
+          FROM dcep.wallet_event AS e JOIN dcep.wallet AS w ON w.id = e.wallet WHERE e.event IN ('open', 'class')),
+    spent AS (
+        SELECT u.*, w.class, w.flags FROM dcep.journal_usage() AS u
+          JOIN term AS w ON w.wallet = u.payer AND u.created_at >= w.from_time AND (u.created_at < w.until_time) IS NOT false),
     -- A capped wallet is locked by whoever credits or debits it, so that its ids are in order.
     held AS (
-        SELECT m.*, w.class, (m.created_at AT TIME ZONE l.timezone)::date AS day,
+        SELECT m.*, w.class, w.flags, w.is_organisation, (m.created_at AT TIME ZONE l.timezone)::date AS day,
                sum(m.delta) OVER (PARTITION BY m.wallet ORDER BY m.transfer) AS balance
-          FROM dcep.journal_movements() AS m JOIN dcep.wallet AS w ON w.id = m.wallet, dcep.ledger AS l)
+          FROM dcep.journal_movements() AS m
+          JOIN term AS w ON w.wallet = m.wallet AND m.created_at >= w.from_time AND (m.created_at < w.until_time) IS NOT false,
+               dcep.ledger AS l)
     SELECT 'limit exceeded', NULL::smallint, s.payer, s.transfer,
-           format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(c.max_payment::text, 'any'),
-                  s.day_spent, COALESCE(c.max_day::text, 'any'), s.year_spent, COALESCE(c.max_year::text, 'any'))
+           format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(m.max_payment::text, 'any'),
+                  s.day_spent, COALESCE(m.max_day::text, 'any'), s.year_spent, COALESCE(m.max_year::text, 'any'))
       FROM spent AS s
      CROSS JOIN LATERAL (SELECT * FROM dcep.wallet_class AS c
                           WHERE c.class = s.class AND c.valid_from <= s.day AND c.decided_at <= s.created_at
                           ORDER BY c.valid_from DESC LIMIT 1) AS c
-     WHERE s.amount > c.max_payment OR s.day_spent > c.max_day OR s.year_spent > c.max_year
+      LEFT JOIN LATERAL (SELECT * FROM dcep.wallet_limit AS o
+                          WHERE o.wallet = s.payer AND s.flags & 16 <> 0 AND o.valid_from <= s.day AND o.decided_at <= s.created_at
+                          ORDER BY o.valid_from DESC, o.decided_at DESC LIMIT 1) AS o ON true
+     CROSS JOIN LATERAL (SELECT LEAST(c.max_payment, o.max_payment) AS max_payment,
+                                LEAST(c.max_day, o.max_day) - COALESCE(o.given_day, 0) AS max_day,
+                                LEAST(c.max_year, o.max_year) - COALESCE(o.given_year, 0) AS max_year) AS m
+     WHERE s.amount > m.max_payment OR s.day_spent > m.max_day OR s.year_spent > m.max_year
     UNION ALL
-    SELECT 'balance cap exceeded', NULL, h.wallet, h.transfer, format('balance %s of %s', h.balance, c.max_balance)
+    SELECT 'balance cap exceeded', NULL, h.wallet, h.transfer, format('balance %s of %s', h.balance, m.max_balance)
       FROM held AS h
      CROSS JOIN LATERAL (SELECT * FROM dcep.wallet_class AS c
                           WHERE c.class = h.class AND c.valid_from <= h.day AND c.decided_at <= h.created_at
                           ORDER BY c.valid_from DESC LIMIT 1) AS c
-     WHERE h.delta > 0 AND h.balance > c.max_balance AND h.kind <> 'recover'
+      LEFT JOIN LATERAL (SELECT * FROM dcep.wallet_limit AS o
+                          WHERE o.wallet = h.wallet AND h.flags & 16 <> 0 AND o.valid_from <= h.day AND o.decided_at <= h.created_at
+                          ORDER BY o.valid_from DESC, o.decided_at DESC LIMIT 1) AS o ON true
+     CROSS JOIN LATERAL (SELECT LEAST(CASE WHEN NOT h.is_organisation THEN c.max_balance END, o.max_balance) - COALESCE(o.given_balance, 0) AS max_balance) AS m
+     WHERE h.delta > 0 AND h.balance > m.max_balance AND h.kind <> 'recover'
     UNION ALL
     SELECT 'usage on record', NULL, u.wallet, s.transfer,
            format('day %s: spent %s, this year %s, %s payments; the journal says %s: %s, %s, %s',
@@ -254,6 +274,16 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
     SELECT 'wallet without chain', w.institution, w.id, NULL, 'it has no row in dcep.wallet_chain'
       FROM dcep.wallet AS w WHERE NOT EXISTS (SELECT FROM dcep.wallet_chain AS c WHERE c.wallet = w.id)
     UNION ALL
+    SELECT 'class', w.institution, w.id, NULL, format('it is of class %s; what was done to it says %s', w.class, COALESCE(e.class::text, 'nothing'))
+      FROM dcep.wallet AS w
+      LEFT JOIN (SELECT DISTINCT ON (v.wallet) v.wallet, v.class FROM dcep.wallet_event AS v
+                  WHERE v.event IN ('open', 'class') ORDER BY v.wallet, v.id DESC) AS e ON e.wallet = w.id
+     WHERE w.class IS DISTINCT FROM e.class
+    UNION ALL
+    SELECT 'limits not looked at', w.institution, w.id, NULL, 'its flags do not say whether it has limits of its own'
+      FROM dcep.wallet AS w
+     WHERE (w.flags & 16 <> 0) <> EXISTS (SELECT FROM dcep.wallet_limit AS o WHERE o.wallet = w.id)
+    UNION ALL
     SELECT 'till', t.institution, t.wallet, NULL, 'it is no sub-wallet of its institution''s vault'
       FROM dcep.till AS t
      WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w JOIN dcep.institution AS i ON i.vault = w.parent
@@ -263,4 +293,4 @@ CREATE FUNCTION dcep.audit_wallets(OUT check_name text, OUT institution smallint
       FROM dcep.wallet AS w JOIN dcep.coin AS c ON c.owner = w.id
      WHERE w.status = 'closed' GROUP BY w.institution, w.id
 $$;
-COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution and its chain, every till belongs to a vault, closed wallets are empty';
+COMMENT ON FUNCTION dcep.audit_wallets() IS 'Every party of a transfer is a wallet, every wallet has its institution, its chain, the class that its events say and a flag where it has limits of its own, every till belongs to a vault, closed wallets are empty';

@@ -17,7 +17,7 @@ BEGIN
            AND (p.proname ~ '^(wallet_id|otp_token|signed_coin)_'
                 OR p.proname IN ('amount', 'owner', 'coin_id', 'issuer', 'currency', 'minted_at', 'suite', 'key_number',
                                  'transfer_id', 'institution', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
-                                 'require_institution', 'vault', 'sees_payments', 'sees_parties', 'order_kinds', 'verify', 'check', 'coin_state'))
+                                 'require_institution', 'identification', 'vault', 'sees_payments', 'sees_parties', 'order_kinds', 'verify', 'check', 'coin_state'))
     LOOP
         EXECUTE pg_catalog.format(
             'GRANT EXECUTE ON FUNCTION %s TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor', fn);
@@ -45,13 +45,18 @@ GRANT EXECUTE ON FUNCTION dcep.instruction_bytes(dcep.wallet_id, dcep.wallet_id,
     TO dcep_operator, dcep_central_bank, dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.add_device_key(dcep.wallet_id, text, bytea), dcep.revoke_device_key(dcep.wallet_id, integer, text)
     TO dcep_operator;
+GRANT SELECT ON dcep.wallet_limit, dcep.opening TO dcep_operator, dcep_central_bank;
+GRANT SELECT ON dcep.opening_policy TO dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.limits(dcep.wallet_id) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind)
     TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.submit(dcep.instruction[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
-    dcep.close_wallet(dcep.wallet_id), dcep.stock_tills(integer)
+    dcep.assess_opening(integer, jsonb), dcep.set_opening_policy(integer, text, regprocedure),
+    dcep.change_class(dcep.wallet_id, jsonb), dcep.set_limits(dcep.wallet_id, jsonb),
+    dcep.close_wallet(dcep.wallet_id, boolean), dcep.stock_tills(integer)
     TO dcep_operator;
 
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
@@ -63,12 +68,14 @@ GRANT EXECUTE ON FUNCTION
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
     dcep.verify_reserves(), dcep.audit(), dcep.upkeep_notes()
     TO dcep_central_bank;
-GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year) ON dcep.wallet_class
+GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands, services, is_real_name, max_wallets)
+    ON dcep.wallet_class
     TO dcep_central_bank;
 GRANT SELECT ON dcep.supply, dcep.proof, dcep.frozen, dcep.upkeep TO dcep_central_bank;
 
 -- Supervisors: orders within their agreements, and what they see within a case.
-GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer TO dcep_supervisor;
+GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.wallet_limit, dcep.opening, dcep.coin, dcep.transfer
+    TO dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.balance(dcep.wallet_id), dcep.available(dcep.wallet_id), dcep.receipt_of(bigint)
     TO dcep_supervisor;
 GRANT EXECUTE ON FUNCTION

@@ -9,6 +9,9 @@ CREATE EXTENSION dcep CASCADE;
 DO $$ BEGIN CREATE ROLE bench_bank LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank'),
        dcep.enroll_institution(:code, 'Bank', 'operator'), dcep.generate_key(1, :'suite') \g /dev/null
+-- Wallets are opened by class alone.
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
 SELECT dcep.generate_key(:code, :'suite'), dcep.grant_institution('bench_bank', :code),
        dcep.deposit_reserve(:code, 1000000000000000, 'bench') \g /dev/null
 SELECT dcep.issue(:code, 1000000000000000) \g /dev/null

@@ -15,6 +15,9 @@ sub create
 	$node->safe_psql($database, <<'SQL');
 CREATE EXTENSION dcep CASCADE;
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
+-- Wallets are opened by class alone: the central bank demands nothing from the second day on.
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
 SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator') FROM generate_series(2, 4) AS code;
 SELECT dcep.enroll_institution(5, 'Supervisor', 'supervisor');
 SELECT dcep.generate_key(code, (ARRAY['ed25519', 'ed25519', 'sm2', 'p256'])[code]) FROM generate_series(1, 4) AS code;

@@ -184,7 +184,18 @@ my %calls = (
 	"dcep.create_ledger('XXX', 2, 'UTC', 'Mine')" => [],
 	"dcep.enroll_institution(9, 'Mine', 'operator')" => ['central'],
 	"dcep.add_institution(9, 'Mine', 'operator')" => [],
-	"dcep.add_wallet(2, 1, 'software', NULL)" => [],
+	"dcep.add_wallet(2, 1, 'software', NULL, 'person')" => [],
+	"dcep.judge('dcep.today', 'postgres', 2, '{}')" => [],
+	"dcep.caller_owns('now()')" => [],
+	"dcep.open_sub_wallet(2, '{}')" => [],
+	"dcep.change_limits(w(3), '{}', false)" => [],
+	"dcep.share_limits(w(3), NULL)" => [],
+	"dcep.record_holder(w(3), '{}')" => [],
+	"dcep.require_customer(w(3))" => [],
+	"dcep.assess_opening(2, '{}')" => ['bank2'],
+	"dcep.set_limits(w(3), '{\"max_day\": 5}')" => ['bank2'],
+	"dcep.set_opening_policy(2, 'behaviour', NULL)" => ['bank2'],
+	"dcep.change_class(w(3), '{\"class\": 4}')" => [],
 	"dcep.add_default_classes(2)" => [],
 	"dcep.allot_number(2, 1, '')" => [],
 	"dcep.lock_wallet(w(3))" => [],
@@ -232,10 +243,10 @@ for my $call (sort keys %calls)
 			my ($out, $err) = as($role, $sql);
 			is($err, '', "$role: may call $call");
 		}
-		elsif ($call =~ /revoke_key|close_wallet/ && $role =~ /central|bank2/)
+		elsif ($call =~ /revoke_key|close_wallet|change_class/ && $role =~ /central|bank2/)
 		{
 			my ($out, $err) = as($role, $sql);
-			like($err, qr/ERROR:  (LG102|LG306|42501)/, "$role: gets as far as the call's own checks in $call");
+			like($err, qr/ERROR:  (LG102|LG306|LG601|42501)/, "$role: gets as far as the call's own checks in $call");
 		}
 		else
 		{

@@ -30,6 +30,8 @@ sub create_ledger
 	$node->safe_psql($database, <<'SQL');
 CREATE EXTENSION dcep CASCADE;
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
 SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator') FROM generate_series(2, 3) AS code;
 SELECT dcep.generate_key(code, 'ed25519') FROM generate_series(1, 3) AS code;
 SELECT dcep.deposit_reserve(code, 5000) FROM generate_series(2, 3) AS code;
