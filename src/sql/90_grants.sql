@@ -24,6 +24,11 @@ BEGIN
     END LOOP;
 END
 $$;
+-- One-time passwords: nothing but arithmetic.
+GRANT EXECUTE ON FUNCTION
+    dcep.hotp(bytea, bigint, integer), dcep.totp(bytea, timestamptz, text, integer, integer),
+    dcep.sm3_otp(bytea, bigint, integer, text, integer), dcep.otp_uri(bytea, text, text, text, integer, integer)
+    TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 GRANT SELECT ON dcep.ledger, dcep.institution, dcep.signing_key, dcep.wallet_class, dcep.institution_role
     TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 
