@@ -28,6 +28,7 @@ PG_FUNCTION_INFO_V1(dcep_acts_for);
 PG_FUNCTION_INFO_V1(dcep_caller_sees);
 PG_FUNCTION_INFO_V1(dcep_caller_acts_for);
 PG_FUNCTION_INFO_V1(dcep_sees_payments);
+PG_FUNCTION_INFO_V1(dcep_sees_parties);
 
 #define INSTITUTION_MAX 9999
 
@@ -231,6 +232,14 @@ Datum
 dcep_sees_payments(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(sees_wallets(dcep_wallet_institution(PG_GETARG_INT64(0)), true));
+}
+
+/* dcep.sees_parties(wallet_id): for policies. An operator does not, not even of its own wallets. */
+Datum
+dcep_sees_parties(PG_FUNCTION_ARGS)
+{
+	know_role(GetUserId());
+	PG_RETURN_BOOL(known.owns || is_shown(dcep_wallet_institution(PG_GETARG_INT64(0)), true));
 }
 
 /* dcep.sees_institution(integer): for policies. */

@@ -35,6 +35,7 @@ dcep_kind_name(int kind)
 		[DCEP_KIND_REDEEM] = "redeem",
 		[DCEP_KIND_RECOVER] = "recover",
 		[DCEP_KIND_CONSOLIDATE] = "consolidate",
+		[DCEP_KIND_TOKEN] = "token",
 	};
 
 	return kind >= 0 && kind <= DCEP_KIND_MAX ? names[kind] : NULL;
@@ -470,12 +471,30 @@ dcep_base64url_get(const char *text, size_t len, uint8_t *out, size_t *out_len)
 	return NULL;
 }
 
+/* Bytes of a text and its length. */
+static size_t
+field_text_length(DcepText text)
+{
+	return 4 + (text.data == NULL ? 0 : text.len);
+}
+
+/* Does a context end in a token and a device's signature, of which one may be absent? Most have neither. */
+static bool
+has_instruction(const DcepContext *context)
+{
+	return context->token.data != NULL || context->device_signature.data != NULL;
+}
+
 /* Number of bytes that dcep_context_put() writes. */
 size_t
 dcep_context_length(const DcepContext *context)
 {
-	return CONTEXT_FIXED_LEN + 3 * 4 + (context->key.data == NULL ? 0 : context->key.len) +
-		   (size_t) context->input_count * 8 + (context->memo.data == NULL ? 0 : context->memo.len);
+	size_t length = CONTEXT_FIXED_LEN + field_text_length(context->key) + 4 + (size_t) context->input_count * 8 +
+					field_text_length(context->memo);
+
+	if (has_instruction(context))
+		length += field_text_length(context->token) + field_text_length(context->device_signature);
+	return length;
 }
 
 /* Writes a number after its length. */
@@ -547,5 +566,7 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 	at = put_field_text(at, context->key);
 	at = put_field_inputs(at, context->inputs, context->input_count);
 	at = put_field_text(at, context->memo);
+	if (has_instruction(context))
+		at = put_field_text(put_field_text(at, context->token), context->device_signature);
 	assert(at == out + dcep_context_length(context));
 }

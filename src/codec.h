@@ -37,10 +37,11 @@ typedef enum DcepKind
 	DCEP_KIND_EXCHANGE_OUT = 4,
 	DCEP_KIND_REDEEM = 5,
 	DCEP_KIND_RECOVER = 6,
-	DCEP_KIND_CONSOLIDATE = 7
+	DCEP_KIND_CONSOLIDATE = 7,
+	DCEP_KIND_TOKEN = 8
 } DcepKind;
 
-#define DCEP_KIND_MAX 7
+#define DCEP_KIND_MAX 8
 
 /* "issue", "transfer", ... or NULL for a number that is no kind. */
 extern const char *dcep_kind_name(int kind);
@@ -168,6 +169,9 @@ extern uint8_t *dcep_put_text_length(uint8_t *to, DcepText text);
 extern uint8_t *dcep_put_record_head(uint8_t *to, uint8_t hash_tag, const char tag[DCEP_TAG_LEN],
 									 const uint8_t prev_hash[DCEP_HASH_LEN], int institution);
 
+#define DCEP_TOKEN_SALT_LEN 16
+#define DCEP_TOKEN_PROOF_LEN (8 + DCEP_TOKEN_SALT_LEN) /* the token, and what keeps the payee from being guessed */
+
 /* What a transfer's hash covers beside its two coins. */
 typedef struct DcepContext
 {
@@ -181,7 +185,9 @@ typedef struct DcepContext
 	int64_t created_at; /* microseconds since 1970-01-01 UTC */
 	DcepText key;
 	DcepText memo;
-	const int64_t *inputs; /* consumed coin ids, in order */
+	DcepText token;			   /* of a payment to a token: DCEP_TOKEN_PROOF_LEN bytes; else absent */
+	DcepText device_signature; /* of the payer's device over its instruction: DCEP_SIGNATURE_LEN bytes, or absent */
+	const int64_t *inputs;	   /* consumed coin ids, in order */
 	uint32_t input_count;
 } DcepContext;
 

@@ -33,7 +33,7 @@ dcep_pg_time(int64 unix_time)
 	return unix_time - EPOCH_SHIFT;
 }
 
-/* The text of a text datum that may be null. */
+/* The text, or the bytes, of a text or bytea datum that may be null: both look alike. */
 DcepText
 dcep_text(Datum value, bool is_null)
 {
@@ -49,7 +49,7 @@ dcep_text(Datum value, bool is_null)
 	return result;
 }
 
-/* A text datum, or null. */
+/* A text or bytea datum, or null. */
 Datum
 dcep_text_datum(DcepText text, bool *is_null)
 {
@@ -85,7 +85,7 @@ read_inputs(Datum value, DcepContext *context)
 #define VALUE(column) values[AttrNumberGetAttrOffset(column)]
 #define IS_NULL(column) nulls[AttrNumberGetAttrOffset(column)]
 
-/* Reads the columns of fixed width that the hash covers, and the texts. */
+/* Reads the columns of fixed width that the hash covers, the texts, and what the payer's side has shown. */
 static void
 read_context(const DcepConfig *config, const Datum *values, const bool *nulls, DcepContext *context)
 {
@@ -98,6 +98,20 @@ read_context(const DcepConfig *config, const Datum *values, const bool *nulls, D
 	context->created_at = dcep_unix_time(DatumGetTimestampTz(VALUE(DCEP_TRANSFER_CREATED_AT)));
 	context->key = dcep_text(VALUE(DCEP_TRANSFER_KEY), IS_NULL(DCEP_TRANSFER_KEY));
 	context->memo = dcep_text(VALUE(DCEP_TRANSFER_MEMO), IS_NULL(DCEP_TRANSFER_MEMO));
+	context->token = dcep_text(VALUE(DCEP_TRANSFER_TOKEN), IS_NULL(DCEP_TRANSFER_TOKEN));
+	context->device_signature =
+		dcep_text(VALUE(DCEP_TRANSFER_DEVICE_SIGNATURE), IS_NULL(DCEP_TRANSFER_DEVICE_SIGNATURE));
+}
+
+/* Has a payment to a token its token, and no other one; and is a device's signature one by its length? */
+static bool
+instruction_fits(const DcepContext *context)
+{
+	bool has_token = context->token.data != NULL;
+
+	return has_token == (context->kind == DCEP_KIND_TOKEN) &&
+		   (!has_token || context->token.len == DCEP_TOKEN_PROOF_LEN) &&
+		   (context->device_signature.data == NULL || context->device_signature.len == DCEP_SIGNATURE_LEN);
 }
 
 /* Are the numbers such as payments have? Whoever altered a row may have put anything there. */
@@ -151,6 +165,8 @@ dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *n
 	transfer->key_number = DatumGetInt32(VALUE(DCEP_TRANSFER_KEY_NUMBER));
 	if (!in_range(transfer))
 		return "a number is out of range";
+	if (!instruction_fits(&transfer->context))
+		return "its token or its device's signature is not one";
 	if (!read_inputs(VALUE(DCEP_TRANSFER_INPUTS), &transfer->context))
 		return "inputs is not a one-dimensional array of bigint without nulls";
 	if (!read_bytes(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||
@@ -225,6 +241,9 @@ dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datu
 		transfer->batch ? (Datum) 0 : dcep_bytes_datum(transfer->signature, DCEP_SIGNATURE_LEN);
 	VALUE(DCEP_TRANSFER_KEY) = dcep_text_datum(context->key, &IS_NULL(DCEP_TRANSFER_KEY));
 	VALUE(DCEP_TRANSFER_MEMO) = dcep_text_datum(context->memo, &IS_NULL(DCEP_TRANSFER_MEMO));
+	VALUE(DCEP_TRANSFER_TOKEN) = dcep_text_datum(context->token, &IS_NULL(DCEP_TRANSFER_TOKEN));
+	VALUE(DCEP_TRANSFER_DEVICE_SIGNATURE) =
+		dcep_text_datum(context->device_signature, &IS_NULL(DCEP_TRANSFER_DEVICE_SIGNATURE));
 }
 
 /* Computes the opening of a transfer. */

@@ -38,10 +38,12 @@ typedef enum DcepTransferColumn
 	DCEP_TRANSFER_HASH,
 	DCEP_TRANSFER_SIGNATURE,
 	DCEP_TRANSFER_KEY,
-	DCEP_TRANSFER_MEMO
+	DCEP_TRANSFER_MEMO,
+	DCEP_TRANSFER_TOKEN,
+	DCEP_TRANSFER_DEVICE_SIGNATURE
 } DcepTransferColumn;
 
-#define DCEP_TRANSFER_COLUMNS DCEP_TRANSFER_MEMO
+#define DCEP_TRANSFER_COLUMNS DCEP_TRANSFER_DEVICE_SIGNATURE
 
 /* A row of the journal. Pointers in it are good as long as the row that it was read from. */
 typedef struct DcepTransfer
@@ -79,9 +81,9 @@ extern void dcep_journal_release(DcepJournal *journal);
 extern int64 dcep_unix_time(TimestampTz at);
 extern TimestampTz dcep_pg_time(int64 unix_time);
 
-/* The text of a text datum that may be null. */
+/* The text, or the bytes, of a text or bytea datum that may be null. */
 extern DcepText dcep_text(Datum value, bool is_null);
-/* And back: a text datum, palloc'd, or null. */
+/* And back: a text or bytea datum, palloc'd, or null. */
 extern Datum dcep_text_datum(DcepText text, bool *is_null);
 
 /* Reads a row. Returns NULL, or what makes it unreadable. */

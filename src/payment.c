@@ -56,6 +56,11 @@ check_authority(const DcepInstruction *instruction, DcepRefusal *refusal)
 		dcep_refuse(refusal, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to recover money");
 		return dcep_refusal_hint(refusal, "Money is recovered by dcep.recover(), under orders of two authorities.");
 	}
+	if (instruction->order.kind == DCEP_KIND_TOKEN && instruction->token.data == NULL)
+	{
+		dcep_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, "this kind of transfer cannot be inserted");
+		return dcep_refusal_hint(refusal, "A payment to a token is made by dcep.pay_token().");
+	}
 	if (dcep_access_acts_for(dcep_wallet_institution(instruction->order.payer)))
 		return true;
 	dcep_wallet_print(instruction->order.payer, digits);
@@ -195,6 +200,13 @@ same_text(DcepText a, DcepText b)
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
+/* Are these the same payment token, or both absent? What follows the token is drawn anew each time. */
+static bool
+same_token(DcepText a, DcepText b)
+{
+	return a.data == NULL || b.data == NULL ? a.data == b.data : dcep_equal(a.data, b.data, sizeof(int64));
+}
+
 typedef enum Earlier
 {
 	EARLIER_NONE,
@@ -227,7 +239,7 @@ find_earlier(Payment *payment)
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
 				   (payment->consolidates || earlier->amount == instruction->order.amount) &&
-				   same_text(earlier->memo, instruction->memo)
+				   same_text(earlier->memo, instruction->memo) && same_token(earlier->token, instruction->token)
 			   ? EARLIER_SAME
 			   : EARLIER_OTHER;
 }
@@ -339,6 +351,8 @@ compose_transfer(Payment *payment)
 	context->created_at = dcep_unix_time(payment->now);
 	context->key = instruction->key;
 	context->memo = instruction->memo;
+	context->token = instruction->token;
+	context->device_signature = instruction->device_signature;
 	context->inputs = dcep_spend_inputs(payment->payer, &payment->spend, &context->input_count);
 	transfer->change = payment->mints ? 0 : payment->spend.total - context->amount;
 }

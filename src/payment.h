@@ -15,6 +15,8 @@ typedef struct DcepInstruction
 	DcepOrder order;
 	DcepText key;
 	DcepText memo;
+	DcepText token;			   /* of a payment to a token, as in DcepContext; else absent */
+	DcepText device_signature; /* of the payer's device, or absent */
 } DcepInstruction;
 
 typedef enum DcepOutcome

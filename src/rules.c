@@ -110,6 +110,7 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 		case DCEP_KIND_EXCHANGE_OUT:
 			return is_exchange(payee, payer) ? NULL : "An exchange_out runs from a wallet to its institution's vault.";
 		case DCEP_KIND_TRANSFER:
+		case DCEP_KIND_TOKEN:
 		case DCEP_KIND_RECOVER:
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."

@@ -122,6 +122,7 @@ read_line(HeapTupleHeader record, DcepLine *line)
 	order->kind = DCEP_KIND_TRANSFER;
 	line->instruction.key = field[FIELD_KEY];
 	line->instruction.memo = field[FIELD_MEMO];
+	line->instruction.token = line->instruction.device_signature = (DcepText){NULL, 0};
 	line->outcome = DCEP_REFUSED;
 	return read_wallet(field[FIELD_PAYER], "payer", &order->payer, &line->refusal) &&
 		   read_wallet(field[FIELD_PAYEE], "payee", &order->payee, &line->refusal) &&
@@ -308,6 +309,7 @@ dcep_submission_result(DcepSubmission *submission, DcepOutcome outcome, const Dc
 		line->transfer = *transfer;
 		line->transfer.context.key = line->instruction.key; /* the same text, and ours to keep */
 		line->transfer.context.memo = line->instruction.memo;
+		line->transfer.context.token = line->transfer.context.device_signature = (DcepText){NULL, 0};
 		line->transfer.context.inputs = NULL;
 		line->transfer.context.input_count = 0;
 	}

@@ -79,7 +79,8 @@ dcep_transfer_settle(PG_FUNCTION_ARGS)
 static const DcepTransferColumn computed[] = {DCEP_TRANSFER_ID,		DCEP_TRANSFER_CHANGE,	   DCEP_TRANSFER_CREATED_AT,
 											  DCEP_TRANSFER_SEQ,	DCEP_TRANSFER_KEY_NUMBER,  DCEP_TRANSFER_ISSUER,
 											  DCEP_TRANSFER_SUITE,	DCEP_TRANSFER_BATCH_INDEX, DCEP_TRANSFER_BATCH,
-											  DCEP_TRANSFER_INPUTS, DCEP_TRANSFER_PREV_HASH,   DCEP_TRANSFER_SIGNATURE};
+											  DCEP_TRANSFER_INPUTS, DCEP_TRANSFER_PREV_HASH,   DCEP_TRANSFER_SIGNATURE,
+											  DCEP_TRANSFER_TOKEN};
 
 /* Refuses values for columns that are computed. */
 static void
@@ -87,12 +88,13 @@ check_not_supplied(TriggerData *trigger, const bool *nulls)
 {
 	for (size_t i = 0; i < lengthof(computed); i++)
 		if (!nulls[computed[i] - 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("cannot insert a value into column \"%s\"",
-							NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
-					 errdetail(
-						 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key and memo.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("cannot insert a value into column \"%s\"",
+						NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), computed[i] - 1)->attname)),
+				 errdetail(
+					 "The payment computes it. Give payer, payee, amount and, where wanted, kind, key, memo and device_signature.")));
 }
 
 /* Is this a row of the kind whose amount is computed? */
@@ -160,6 +162,9 @@ read_instruction(const DcepConfig *config, const Datum *values, const bool *null
 	instruction->order.amount = DatumGetInt64(values[DCEP_TRANSFER_AMOUNT - 1]);
 	instruction->key = dcep_text(values[DCEP_TRANSFER_KEY - 1], nulls[DCEP_TRANSFER_KEY - 1]);
 	instruction->memo = dcep_text(values[DCEP_TRANSFER_MEMO - 1], nulls[DCEP_TRANSFER_MEMO - 1]);
+	instruction->token = (DcepText){NULL, 0};
+	instruction->device_signature =
+		dcep_text(values[DCEP_TRANSFER_DEVICE_SIGNATURE - 1], nulls[DCEP_TRANSFER_DEVICE_SIGNATURE - 1]);
 }
 
 /* Executes a row's payment; its outcome is dealt with where it is not "paid". */

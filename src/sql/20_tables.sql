@@ -5,9 +5,9 @@
 -- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
 -- restored in any order, by several jobs at once, and a payment pays for none.
 
-CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover');
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover', 'token');
 COMMENT ON TYPE dcep.transfer_kind IS
-'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities)';
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities), token (wallet to a payment token, by dcep.pay_token(): who was paid is hidden from operators)';
 
 -- --- configuration -----------------------------------------------------------
 
@@ -208,12 +208,14 @@ CREATE TABLE dcep.transfer (
     hash       bytea NOT NULL,
     signature  bytea,
     key        text COLLATE "C",
-    memo       text COLLATE "C"
+    memo       text COLLATE "C",
+    token      bytea,
+    device_signature bytea
 );
 CREATE UNIQUE INDEX transfer_payer_seq ON dcep.transfer (payer, seq);
 CREATE UNIQUE INDEX transfer_payer_key ON dcep.transfer (payer, key) WHERE key IS NOT NULL;
 CREATE INDEX transfer_payee ON dcep.transfer (payee);
-COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo) is the payment; everything else is computed and may not be given';
+COMMENT ON TABLE dcep.transfer IS 'The journal, append-only. Inserting a row (payer, payee, amount and, where wanted, kind, key, memo, device_signature) is the payment; everything else is computed and may not be given';
 COMMENT ON COLUMN dcep.transfer.id IS 'Its coins are 2 x id (the payee''s) and 2 x id + 1 (the change)';
 COMMENT ON COLUMN dcep.transfer.payer IS 'Wallet that paid, and whose chain the row is part of';
 COMMENT ON COLUMN dcep.transfer.payee IS 'Wallet that was paid; the payer itself in a consolidation alone';
@@ -233,6 +235,8 @@ COMMENT ON COLUMN dcep.transfer.batch_index IS 'Its place among the leaves of th
 COMMENT ON COLUMN dcep.transfer.signature IS 'Over the hash, 64 bytes; NULL where the batch has the signature';
 COMMENT ON COLUMN dcep.transfer.key IS 'Idempotency key, unique per payer, at most 200 bytes; NULL where the caller wants none';
 COMMENT ON COLUMN dcep.transfer.memo IS 'For the parties, at most 1,000 bytes';
+COMMENT ON COLUMN dcep.transfer.token IS 'Of kind token: the token that was paid to, 8 bytes, and 16 random ones, so that the payee cannot be guessed from the hash; else NULL';
+COMMENT ON COLUMN dcep.transfer.device_signature IS 'Signature of the payer''s device over the instruction, 64 bytes; NULL where none was given';
 
 CREATE TABLE dcep.signed_batch (
     id         bigint PRIMARY KEY,

@@ -11,6 +11,11 @@ CREATE FUNCTION dcep.sees_payments(wallet dcep.wallet_id) RETURNS boolean
 COMMENT ON FUNCTION dcep.sees_payments(dcep.wallet_id) IS
 'May the current role see the coins of this wallet and the transfers that touch it? Its operator; a supervisor whose agreement shows transfers, and the central bank, while they have a case open';
 
+CREATE FUNCTION dcep.sees_parties(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_parties';
+COMMENT ON FUNCTION dcep.sees_parties(dcep.wallet_id) IS
+'May the current role see who the parties of this wallet''s payments to tokens are? The registration centre alone: the central bank, and a supervisor whose agreement shows transfers, while they have a case open; no operator';
+
 CREATE FUNCTION dcep.sees_institution(institution integer) RETURNS boolean
     LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_sees_institution';
 COMMENT ON FUNCTION dcep.sees_institution(integer) IS 'May the current role see what belongs to this institution?';
@@ -36,7 +41,8 @@ BEGIN
             ('wallet_event', 'dcep.sees(wallet)'),
             ('till', 'dcep.sees(wallet)'),
             ('coin', 'dcep.sees_payments(owner)'),
-            ('transfer', 'dcep.sees_payments(payer) OR dcep.sees_payments(payee)'),
+            ('transfer', 'CASE WHEN kind = ''token'' THEN dcep.sees_parties(payer) OR dcep.sees_parties(payee)
+                          ELSE dcep.sees_payments(payer) OR dcep.sees_payments(payee) END'),
             ('reserve_account', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('reserve_entry', 'dcep.sees_institution(institution) OR dcep.sees_institution(1)'),
             ('institution_role', 'dcep.sees_institution(institution)')) AS p (tab, visible)

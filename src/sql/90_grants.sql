@@ -17,7 +17,7 @@ BEGIN
            AND (p.proname ~ '^(wallet_id|otp_token|signed_coin)_'
                 OR p.proname IN ('amount', 'owner', 'coin_id', 'issuer', 'currency', 'minted_at', 'suite', 'key_number',
                                  'transfer_id', 'institution', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
-                                 'require_institution', 'vault', 'sees_payments', 'order_kinds', 'verify', 'check', 'coin_state'))
+                                 'require_institution', 'vault', 'sees_payments', 'sees_parties', 'order_kinds', 'verify', 'check', 'coin_state'))
     LOOP
         EXECUTE pg_catalog.format(
             'GRANT EXECUTE ON FUNCTION %s TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor', fn);
@@ -35,7 +35,7 @@ GRANT SELECT ON dcep.ledger, dcep.institution, dcep.signing_key, dcep.wallet_cla
 -- Operators: their wallets, and payments from them.
 GRANT SELECT ON dcep.wallet, dcep.till, dcep.wallet_chain, dcep.wallet_event, dcep.coin, dcep.transfer, dcep.reserve_account,
     dcep.reserve_entry TO dcep_operator, dcep_central_bank;
-GRANT INSERT (kind, payer, payee, amount, key, memo) ON dcep.transfer TO dcep_operator, dcep_central_bank;
+GRANT INSERT (kind, payer, payee, amount, key, memo, device_signature) ON dcep.transfer TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.transfer(dcep.wallet_id, dcep.wallet_id, bigint, text, text),
     dcep.pay_kind(dcep.transfer_kind, dcep.wallet_id, dcep.wallet_id, bigint, text),

@@ -841,6 +841,15 @@ test_openings(void)
 		   memcmp(a.coin[0].blinding, a.coin[1].blinding, DCEP_BLINDING_LEN) != 0,
 	   "the two coins have blindings of their own");
 	ok(dcep_context_length(&context) == 129 + 4 + 4 + 4, "the length of a context");
+	context.token = (DcepText){"", 0};
+	ok(dcep_context_length(&context) == 129 + 5 * 4 && dcep_opening_compute(&mint, &context, 1, false, &b) &&
+		   memcmp(a.transfer_hash, b.transfer_hash, DCEP_HASH_LEN) != 0,
+	   "a token, even an empty one, adds two fields");
+	context.token = (DcepText){NULL, 0};
+	context.device_signature = (DcepText){"", 0};
+	ok(dcep_opening_compute(&mint, &context, 1, false, &a) &&
+		   memcmp(a.transfer_hash, b.transfer_hash, DCEP_HASH_LEN) != 0,
+	   "and is not a device's signature");
 	ok(strcmp(dcep_kind_name(DCEP_KIND_ISSUE), "issue") == 0 &&
 		   strcmp(dcep_kind_name(DCEP_KIND_REDEEM), "redeem") == 0 &&
 		   strcmp(dcep_kind_name(DCEP_KIND_RECOVER), "recover") == 0 &&

@@ -152,6 +152,29 @@ add_transfer(const DcepContext *context)
 	add_hex("context", bytes, dcep_context_length(context));
 }
 
+/* Adds the context of the same transfer, made to a token on an instruction that the payer's device signed. */
+static void
+add_instructed(DcepContext context)
+{
+	uint8_t bytes[512];
+	char token[DCEP_TOKEN_PROOF_LEN];
+	char device_signature[DCEP_SIGNATURE_LEN];
+
+	dcep_put_u64((uint8_t *) token, UINT64_C(281234567890123456));
+	memset(token + 8, 0xcd, DCEP_TOKEN_SALT_LEN);
+	memset(device_signature, 0xef, DCEP_SIGNATURE_LEN);
+	context.kind = DCEP_KIND_TOKEN;
+	context.token = (DcepText){token, sizeof(token)};
+	add("\n[token]\nkind = %d\n", context.kind);
+	add_hex("token", (const uint8_t *) token, sizeof(token));
+	dcep_context_put(&context, bytes);
+	add_hex("context", bytes, dcep_context_length(&context));
+	context.device_signature = (DcepText){device_signature, sizeof(device_signature)};
+	add_hex("device_signature", (const uint8_t *) device_signature, sizeof(device_signature));
+	dcep_context_put(&context, bytes);
+	add_hex("signed_context", bytes, dcep_context_length(&context));
+}
+
 /* Signs the example, or takes the signature that was kept; it must be valid either way. */
 static bool
 sign_example(const Example *example, DcepKeyPair *key, const uint8_t root[DCEP_HASH_LEN],
@@ -244,5 +267,6 @@ vectors_text(void)
 		if (!add_suite(&examples[i], &context))
 			return NULL;
 	}
+	add_instructed(context);
 	return text;
 }

@@ -156,7 +156,14 @@ def coin_is_genuine(text, public_key):
     )
 
 
-def encode_context(transfer):
+ABSENT = b"\xff\xff\xff\xff"
+
+
+def encode_optional(value):
+    return ABSENT if value is None else len(bytes.fromhex(value)).to_bytes(4, "big") + bytes.fromhex(value)
+
+
+def encode_context(transfer, token=None, device_signature=None):
     fields = [bytes.fromhex(transfer["prev_hash"])]
     fields += [int(transfer[name]).to_bytes(8, "big") for name in ("seq", "id")]
     fields += [int(transfer["kind"]).to_bytes(1, "big")]
@@ -164,7 +171,10 @@ def encode_context(transfer):
     fields += [transfer["key"].encode()]
     fields += [b"".join(int(coin).to_bytes(8, "big") for coin in transfer["inputs"].split())]
     encoded = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
-    return b"dcep context v1\x00" + encoded + b"\xff\xff\xff\xff"
+    instruction = b""
+    if token or device_signature:
+        instruction = encode_optional(token) + encode_optional(device_signature)
+    return b"dcep context v1\x00" + encoded + ABSENT + instruction
 
 
 # The vectors on it.
@@ -192,6 +202,12 @@ def check_vectors(vectors):
     context = bytes.fromhex(transfer["context"])
 
     yield "the context encodes the fields", encode_context(transfer) == context
+    token = vectors["token"]
+    to_token = {**transfer, "kind": token["kind"]}
+    yield "a context with a token", encode_context(to_token, token["token"]).hex() == token["context"]
+    yield "a context with a device's signature", (
+        encode_context(to_token, token["token"], token["device_signature"]).hex() == token["signed_context"]
+    )
     yield "it has the hash given", H(b"\x01" + context).hex() == alone["context_hash"]
     for name, coin, owner, amount in (
         ("payee's coin", payee, transfer["payee"], transfer["amount"]),
