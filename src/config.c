@@ -44,6 +44,7 @@ static void read_binding(DcepConfig *config, DcepTable *table);
 static void read_till(DcepConfig *config, DcepTable *table);
 static void read_controlled(DcepConfig *config, DcepTable *table);
 static void read_agreement(DcepConfig *config, DcepTable *table);
+static void read_secret(DcepConfig *config, DcepTable *table);
 
 /* The tables that the copy is made from. */
 static struct
@@ -60,6 +61,7 @@ static struct
 	{read_till, DCEP_TILL, InvalidOid}, /* after the institutions, where they are kept */
 	{read_controlled, DCEP_CONTROLLED_CLASS, InvalidOid},
 	{read_agreement, DCEP_AGREEMENT, InvalidOid},
+	{read_secret, DCEP_LEDGER_SECRET, InvalidOid},
 };
 
 static DcepConfig *current = NULL;
@@ -216,6 +218,15 @@ read_agreement(DcepConfig *config, DcepTable *table)
 	agreement->shows_transfers = DatumGetBool(dcep_column(table, 4));
 	agreement->valid_from = DatumGetTimestampTz(dcep_column(table, 5));
 	agreement->valid_until = DatumGetTimestampTz(dcep_column(table, 6));
+}
+
+static void
+read_secret(DcepConfig *config, DcepTable *table)
+{
+	bytea *check = DatumGetByteaPP(dcep_column(table, 2));
+
+	config->has_secret = true;
+	memcpy(config->secret_check, VARDATA_ANY(check), DCEP_HASH_LEN);
 }
 
 /* Reads all rows of one table; returns the table's oid. */

@@ -2,7 +2,8 @@
  * config.h: what the ledger is set up with, kept ready in each backend.
  *
  * The small tables that a payment must consult (ledger, institution,
- * signing_key, wallet_class, institution_role, till, controlled_class, agreement) change rarely.  They are read
+ * signing_key, wallet_class, institution_role, till, controlled_class,
+ * agreement, ledger_secret) change rarely.  They are read
  * once, and read again after anybody has changed them: a trigger on each sends
  * an invalidation with the change, so that a backend sees it at the latest
  * with its next statement.
@@ -97,7 +98,9 @@ typedef struct DcepConfig
 	DcepControlledClass *controlled;
 	int agreement_count;
 	DcepAgreement *agreement;
-	uint64 generation; /* changes with every reading */
+	bool has_secret;
+	uint8 secret_check[DCEP_HASH_LEN]; /* of the ledger's secret (secret.h) */
+	uint64 generation;				   /* changes with every reading */
 } DcepConfig;
 
 /* The configuration as it is now. The pointer is good until the end of the transaction. */

@@ -19,6 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 
 #include <assert.h>
 #include <stdio.h>
@@ -260,6 +261,16 @@ dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t
 		memcpy(out, code, DCEP_HASH_LEN);
 	OPENSSL_cleanse(code, sizeof(code));
 	return done;
+}
+
+/* Random bytes; OpenSSL seeds its generator anew in each process. */
+bool
+dcep_random(void *out, size_t len)
+{
+	begin_call();
+	if (len > INT32_MAX)
+		return fail("too many random bytes");
+	return RAND_priv_bytes(out, (int) len) == 1 || fail("could not draw random bytes");
 }
 
 /* --- keys ---------------------------------------------------------------- */

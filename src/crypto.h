@@ -61,6 +61,9 @@ extern size_t dcep_hmac_by(DcepDigest digest, const void *key, size_t key_len, c
 /* HMAC-SHA-256. */
 extern bool dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[DCEP_HASH_LEN]);
 
+/* Random bytes, good enough for secrets. */
+extern bool dcep_random(void *out, size_t len);
+
 extern DcepKeyPair *dcep_key_generate(int suite);
 extern DcepKeyPair *dcep_key_from_public(int suite, const uint8_t *bytes, size_t len);
 /* PKCS#8 PEM without passphrase; the suite is read off the key. */

@@ -8,7 +8,7 @@
 #include "utils/guc.h"
 
 #include "case.h"
-#include "keyfile.h"
+#include "keydir.h"
 #include "known.h"
 #include "statement.h"
 #include "upkeep.h"
@@ -27,8 +27,8 @@ _PG_init(void)
 	 * else the configuration file still is the only place to set it.
 	 */
 	DefineCustomStringVariable(
-		"dcep.key_directory", "Directory of the institutions' private keys.",
-		"A path, relative to the data directory or absolute; default dcep_keys. Each key is a PEM "
+		"dcep.key_directory", "Directory of the institutions' private keys and the ledger's secret.",
+		"A path, relative to the data directory or absolute; default dcep_keys. Each is a "
 		"file that only the server's user may read. Change it to keep keys off the data volume.",
 		&dcep_key_directory, "dcep_keys", process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);

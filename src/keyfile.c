@@ -1,20 +1,12 @@
 /*
  * keyfile.c: private keys as files.
- *
- * A file that others could read or replace is refused, not repaired: whoever
- * set it up must know that the key may have leaked.
  */
 #include "keyfile.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "storage/fd.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -22,20 +14,11 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "keydir.h"
 #include "refusal.h"
 #include "table.h"
 
 PG_FUNCTION_INFO_V1(dcep_generate_key);
-
-char *dcep_key_directory = NULL;
-
-/* Path of the key directory, palloc'd. */
-static char *
-key_directory(void)
-{
-	return is_absolute_path(dcep_key_directory) ? pstrdup(dcep_key_directory)
-												: psprintf("%s/%s", DataDir, dcep_key_directory);
-}
 
 /* Path of the file of a key, palloc'd. */
 static char *
@@ -43,16 +26,10 @@ key_path(const DcepSigningKey *key)
 {
 	DcepBytes piece = {key->public_key, (size_t) key->public_len};
 	uint8 digest[DCEP_HASH_LEN];
-	StringInfoData path;
 
 	if (!dcep_hash(DCEP_SUITE_ED25519, &piece, 1, digest))
 		dcep_crypto_raise("name a key file");
-	initStringInfo(&path);
-	appendStringInfo(&path, "%s/%04d-%d-", key_directory(), key->institution, key->number);
-	for (int i = 0; i < 16; i++)
-		appendStringInfo(&path, "%02x", digest[i]);
-	appendStringInfoString(&path, ".pem");
-	return path.data;
+	return dcep_keydir_path(psprintf("%04d-%d-%s.pem", key->institution, key->number, dcep_keydir_digits(digest)));
 }
 
 /* Refuses to go on without a usable private key. */
@@ -66,28 +43,6 @@ raise_unusable(const DcepSigningKey *key, const char *path, const char *why)
 			 errhint("The server needs the key's PEM file in dcep.key_directory, a regular file owned by the server's "
 					 "user with mode 0600. Without it nothing can be paid; reading and verifying go on.")));
 	pg_unreachable();
-}
-
-/* Opens a key file that nobody else can read or replace. */
-static int
-open_key_file(const DcepSigningKey *key, const char *path)
-{
-	struct stat status;
-	int file = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
-
-	if (file < 0)
-		raise_unusable(key, path, psprintf("The file cannot be opened: %s", strerror(errno)));
-	if (fstat(file, &status) != 0)
-		raise_unusable(key, path, psprintf("The file cannot be examined: %s", strerror(errno)));
-	if (!S_ISREG(status.st_mode))
-		raise_unusable(key, path, "The file is not a regular file");
-	if (status.st_uid != geteuid())
-		raise_unusable(key, path, "The file belongs to another user");
-	if (status.st_mode & (S_IRWXG | S_IRWXO))
-		raise_unusable(key, path,
-					   psprintf("The file has mode %04o, so that others could read or replace it",
-								(unsigned) status.st_mode & 07777));
-	return file;
 }
 
 /* Does a private key belong to the public key on record? */
@@ -106,13 +61,14 @@ DcepKeyPair *
 dcep_keyfile_read(const DcepSigningKey *key)
 {
 	char *path = key_path(key);
-	int file = open_key_file(key, path);
 	char pem[DCEP_PEM_MAX];
-	ssize_t len = read(file, pem, sizeof(pem));
+	const char *why;
+	ssize_t len = dcep_keydir_read(path, pem, sizeof(pem), &why);
 	DcepKeyPair *pair = len > 0 ? dcep_key_from_pem(pem, (size_t) len) : NULL;
 
 	dcep_wipe(pem, sizeof(pem));
-	CloseTransientFile(file);
+	if (len < 0)
+		raise_unusable(key, path, why);
 	if (pair == NULL)
 		raise_unusable(key, path, "The file holds no private key in PEM form without a passphrase");
 	if (!is_private_half(pair, key))
@@ -123,42 +79,16 @@ dcep_keyfile_read(const DcepSigningKey *key)
 	return pair;
 }
 
-/* Makes the key directory where it is missing. */
-static void
-make_key_directory(void)
-{
-	char *path = key_directory();
-
-	if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create the key directory: %m"),
-						errhint("The setting dcep.key_directory must name a directory that the server may write.")));
-}
-
-/* Writes the file of a new key, durably; never over another. */
+/* Writes the file of a new key. */
 static void
 write_key_file(const DcepSigningKey *key, DcepKeyPair *pair)
 {
 	char pem[DCEP_PEM_MAX];
-	char *path = key_path(key);
-	size_t len;
-	int file;
-	bool written;
+	size_t len = dcep_key_to_pem(pair, pem);
 
-	make_key_directory();
-	file = OpenTransientFilePerm(path, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY, S_IRUSR | S_IWUSR);
-	if (file < 0)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create a key file: %m"),
-						errhint("The setting dcep.key_directory must name a directory that the server may write.")));
-	len = dcep_key_to_pem(pair, pem);
-	written = len > 0 && write(file, pem, len) == (ssize_t) len && pg_fsync(file) == 0;
-	dcep_wipe(pem, sizeof(pem));
-	CloseTransientFile(file);
-	if (!written)
-	{
-		unlink(path);
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not write a key file: %m")));
-	}
-	fsync_fname(key_directory(), true);
+	if (len == 0)
+		dcep_crypto_raise("write a key");
+	dcep_keydir_write(key_path(key), pem, len);
 }
 
 /* The number after the last that an institution has used. */

@@ -12,9 +12,6 @@
 #include "config.h"
 #include "crypto.h"
 
-/* The setting dcep.key_directory. */
-extern char *dcep_key_directory;
-
 /* Reads the private half of a key on record. An error (55000, with a hint) where it cannot be used. */
 extern DcepKeyPair *dcep_keyfile_read(const DcepSigningKey *key);
 

@@ -32,6 +32,7 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_TILL] = "till",
 	[DCEP_CONTROLLED_CLASS] = "controlled_class",
 	[DCEP_AGREEMENT] = "agreement",
+	[DCEP_LEDGER_SECRET] = "ledger_secret",
 	[DCEP_CONTROL_EFFECT] = "control_effect",
 	[DCEP_CONTROL_EFFECT_PKEY] = "control_effect_pkey",
 	[DCEP_WALLET] = "wallet",

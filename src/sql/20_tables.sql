@@ -53,6 +53,16 @@ COMMENT ON TABLE dcep.institution_secret IS 'Keys of the permutation that allots
 COMMENT ON COLUMN dcep.institution_secret.code IS 'Whose wallets are numbered with it';
 COMMENT ON COLUMN dcep.institution_secret.number_secret IS '32 random bytes';
 
+CREATE TABLE dcep.ledger_secret (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    check_value bytea NOT NULL CHECK (pg_catalog.octet_length(check_value) = 32),
+    made_at     timestamptz NOT NULL
+);
+COMMENT ON TABLE dcep.ledger_secret IS 'One row once the ledger has its secret, which is a file in dcep.key_directory and never here: what that file must match. Append-only';
+COMMENT ON COLUMN dcep.ledger_secret.only_row IS 'Always true: a ledger has one secret';
+COMMENT ON COLUMN dcep.ledger_secret.check_value IS 'HMAC-SHA-256 of "check" and a zero byte under the secret; its first half names the file';
+COMMENT ON COLUMN dcep.ledger_secret.made_at IS 'When the secret was made';
+
 CREATE TABLE dcep.institution_role (
     role        name PRIMARY KEY,
     institution smallint NOT NULL
@@ -183,6 +193,52 @@ COMMENT ON COLUMN dcep.wallet_event.reason IS 'Of freeze and unfreeze: case numb
 COMMENT ON COLUMN dcep.wallet_event.class IS 'Class of the wallet at that time';
 COMMENT ON COLUMN dcep.wallet_event.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.wallet_event.at IS 'When';
+
+-- --- identity -----------------------------------------------------------------
+
+CREATE TABLE dcep.identity_key (
+    number     integer PRIMARY KEY,
+    key_id     text NOT NULL CHECK (key_id ~ '^[0-9A-F]{16}$'),
+    public_key bytea NOT NULL,
+    valid_from timestamptz NOT NULL,
+    act        bigint NOT NULL
+);
+COMMENT ON TABLE dcep.identity_key IS 'Public keys of the authentication centre (OpenPGP), to which real-name data are encrypted; the private halves are not on this server. Append-only';
+COMMENT ON COLUMN dcep.identity_key.number IS 'Counts the keys, from 1 on';
+COMMENT ON COLUMN dcep.identity_key.key_id IS 'OpenPGP key id of the subkey that encrypts, 16 hexadecimal digits';
+COMMENT ON COLUMN dcep.identity_key.public_key IS 'The key, an OpenPGP message without armor';
+COMMENT ON COLUMN dcep.identity_key.valid_from IS 'From when on identities are encrypted to it, until the time of a later one';
+COMMENT ON COLUMN dcep.identity_key.act IS 'The central bank''s act that put it on record';
+
+CREATE TABLE dcep.identity (
+    wallet     dcep.wallet_id NOT NULL,
+    version    integer NOT NULL,
+    key_number integer NOT NULL,
+    entered_at timestamptz NOT NULL,
+    ciphertext bytea NOT NULL,
+    PRIMARY KEY (wallet, version)
+);
+COMMENT ON TABLE dcep.identity IS 'Who is behind a wallet, legible for the authentication centre alone. Append-only';
+COMMENT ON COLUMN dcep.identity.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.identity.version IS 'Counts what was entered for the wallet, from 1 on; the last one holds';
+COMMENT ON COLUMN dcep.identity.key_number IS 'Key of dcep.identity_key that it is encrypted to';
+COMMENT ON COLUMN dcep.identity.entered_at IS 'When';
+COMMENT ON COLUMN dcep.identity.ciphertext IS 'OpenPGP message to that key: a JSON object with the wallet and the opening request';
+
+CREATE TABLE dcep.wallet_identifier (
+    wallet      dcep.wallet_id NOT NULL,
+    institution smallint NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('user_id', 'phone', 'email', 'id_document', 'bank_account')),
+    hash        bytea NOT NULL CHECK (pg_catalog.octet_length(hash) = 32),
+    PRIMARY KEY (wallet, kind, hash),
+    CHECK (institution = dcep.institution(wallet))
+);
+CREATE INDEX wallet_identifier_hash ON dcep.wallet_identifier (hash);
+COMMENT ON TABLE dcep.wallet_identifier IS 'What wallets can be found by: keyed hashes of phone numbers, e-mail addresses and other identifiers. Append-only';
+COMMENT ON COLUMN dcep.wallet_identifier.wallet IS 'Whose wallet';
+COMMENT ON COLUMN dcep.wallet_identifier.institution IS 'Its operator, which is part of what is hashed: hashes of two operators cannot be joined';
+COMMENT ON COLUMN dcep.wallet_identifier.kind IS 'user_id, phone, email, id_document or bank_account';
+COMMENT ON COLUMN dcep.wallet_identifier.hash IS 'dcep.identifier_hash() of it';
 
 -- --- money -------------------------------------------------------------------
 
@@ -340,7 +396,7 @@ COMMENT ON COLUMN dcep.act.seq IS 'Position in the institution''s chain, from 1 
 COMMENT ON COLUMN dcep.act.entered_at IS 'When it was entered, under the chain''s lock';
 COMMENT ON COLUMN dcep.act.suite IS '1 = Ed25519 with SHA-256, 2 = SM2 with SM3, 3 = ECDSA P-256 with SHA-256';
 COMMENT ON COLUMN dcep.act.key_number IS 'Number of the institution''s key that signed';
-COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case or close_case';
+COMMENT ON COLUMN dcep.act.kind IS 'agree, impose, lift, recover, open_case, close_case or identity_key';
 COMMENT ON COLUMN dcep.act.by_role IS 'Role that had logged in';
 COMMENT ON COLUMN dcep.act.case_no IS 'Case number or legal basis, where the act has one';
 COMMENT ON COLUMN dcep.act.body IS 'What was done, a JSON object; the very text that was hashed';

@@ -64,7 +64,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement'] LOOP
+    FOREACH tab IN ARRAY ARRAY['ledger', 'institution', 'signing_key', 'wallet_class', 'institution_role', 'till', 'controlled_class', 'agreement',
+                             'ledger_secret'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON dcep.%I '
             'FOR EACH ROW EXECUTE FUNCTION dcep.config_changed()', tab);

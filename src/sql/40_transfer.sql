@@ -28,7 +28,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'act', 'control_order', 'control_lift', 'recovery'] LOOP
+    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'act', 'control_order', 'control_lift', 'recovery',
+                             'ledger_secret', 'identity_key', 'identity', 'wallet_identifier'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);

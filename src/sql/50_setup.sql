@@ -52,16 +52,19 @@ CREATE FUNCTION dcep.allot_number(institution integer, counter bigint, secret by
 COMMENT ON FUNCTION dcep.allot_number(integer, bigint, bytea) IS
 'Internal: the wallet number of a counter value, by a permutation keyed with the institution''s secret';
 
+CREATE FUNCTION dcep.pgcrypto_schema() RETURNS name
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pgcrypto'
+$$;
+COMMENT ON FUNCTION dcep.pgcrypto_schema() IS 'Internal: the schema that pgcrypto has been installed in';
+
 -- Enrolls an institution with its secret, its vault and, for an operator, its reserve account.
 CREATE FUNCTION dcep.add_institution(code integer, name text, kind text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_secret bytea;
 BEGIN
-    -- pgcrypto may be installed in any schema.
-    EXECUTE format('SELECT %I.gen_random_bytes(32)', (SELECT n.nspname FROM pg_extension AS e
-                   JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pgcrypto'))
-       INTO new_secret;
+    EXECUTE format('SELECT %I.gen_random_bytes(32)', dcep.pgcrypto_schema()) INTO new_secret;
     IF kind = 'supervisor' THEN
         INSERT INTO dcep.institution (code, name, kind) VALUES (add_institution.code, add_institution.name, 'supervisor');
         RETURN;
@@ -174,6 +177,16 @@ CREATE FUNCTION dcep.generate_key(code integer, suite text) RETURNS integer
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_key';
 COMMENT ON FUNCTION dcep.generate_key(integer, text) IS
 'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. The private key is a PEM file, mode 0600, in dcep.key_directory. By the central bank or the institution. Errors: 22004, 42501, 22023, file errors';
+
+CREATE FUNCTION dcep.generate_secret() RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_secret';
+COMMENT ON FUNCTION dcep.generate_secret() IS
+'Makes the ledger''s secret, 32 random bytes in a file of dcep.key_directory, mode 0600, under which identifiers are hashed. Else it is made when it is first needed. Back the file up: it is in no dump. By the central bank. Errors: 55000 (no ledger, or it has one already), 25006, file errors';
+
+CREATE FUNCTION dcep.secret_mac(purpose text, data bytea) RETURNS bytea
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'dcep_secret_mac_sql';
+COMMENT ON FUNCTION dcep.secret_mac(text, bytea) IS
+'Internal: HMAC-SHA-256 under the ledger''s secret of the purpose, a zero byte and the data. Errors: 55000 (no ledger, or the secret''s file is lost or wrong)';
 
 CREATE FUNCTION dcep.revoke_key(code integer, number integer, reason text, revoked_at timestamptz DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -56,7 +56,7 @@ GRANT EXECUTE ON FUNCTION
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
 GRANT EXECUTE ON FUNCTION
     dcep.enroll_institution(integer, text, text), dcep.suspend_institution(integer, boolean),
-    dcep.revoke_key(integer, integer, text, timestamptz),
+    dcep.revoke_key(integer, integer, text, timestamptz), dcep.generate_secret(), dcep.set_identity_key(text, timestamptz),
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
