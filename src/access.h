@@ -26,6 +26,8 @@ extern bool dcep_access_sees_all(void);
 extern bool dcep_access_sees_payments(int institution);
 /* May the current role examine the whole ledger (auditors, the central bank, the owner)? */
 extern bool dcep_access_audits(void);
+/* An error (42501) unless the current role may act for this wallet. */
+extern void dcep_access_require_acting(int64 wallet);
 /* An error (42501) unless the current role may see this wallet. */
 extern void dcep_access_require_wallet(int64 wallet);
 

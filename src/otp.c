@@ -11,8 +11,6 @@
 #define SM3_INPUT_MIN 16 /* bytes that GM/T 0021 pads to */
 #define SM3_HEAD 12		 /* bytes of time and counter */
 #define TOKEN_TAG "dcep token v1"
-#define TOKEN_RANGE UINT64_C(10000000000000000) /* numbers that 16 digits hold */
-#define TOKEN_FIRST UINT64_C(280000000000000000)
 
 /* Finds a hash function by its name. */
 bool
@@ -98,7 +96,7 @@ dcep_otp_token(const uint8_t secret[DCEP_HASH_LEN], uint64_t step, int64_t *toke
 	dcep_put_u64(message + sizeof(TOKEN_TAG) - 1, step);
 	if (!dcep_hmac(secret, DCEP_HASH_LEN, message, sizeof(message), code))
 		return false;
-	*token = (int64_t) (TOKEN_FIRST + dcep_get_u64(code) % TOKEN_RANGE);
+	*token = dcep_token_compose(dcep_get_u64(code));
 	dcep_wipe(code, sizeof(code));
 	return true;
 }

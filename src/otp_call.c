@@ -82,7 +82,7 @@ static Datum
 make_password(bool done, const char *digits)
 {
 	if (!done)
-		dcep_crypto_raise("could not compute a one-time password");
+		dcep_crypto_raise("compute a one-time password");
 	return CStringGetTextDatum(digits);
 }
 
