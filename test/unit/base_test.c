@@ -365,8 +365,7 @@ test_wallet_texts(void)
 		ok(wallet_reads(good[i], INT64_C(2999999999990)), "\"%s\" is a wallet number", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(wallet_reads(bad[i], -1), "bad wallet number %zu is refused", i + 1);
-	ok(wallet_reads("0000000000000000", 0) &&
-		   dcep_wallet_check(dcep_wallet_compose(DCEP_PSEUDONYMS, 12345)) == NULL,
+	ok(wallet_reads("0000000000000000", 0) && dcep_wallet_check(dcep_wallet_compose(DCEP_PSEUDONYMS, 12345)) == NULL,
 	   "a pseudonym has a wallet number's form");
 	ok(dcep_wallet_parse("0002999999999990\0", 17, &ignored) != NULL, "a NUL is refused");
 	ok(dcep_wallet_check(-1) != NULL && dcep_wallet_check(INT64_MIN) != NULL && dcep_wallet_check(INT64_MAX) != NULL &&
