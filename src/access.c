@@ -260,19 +260,34 @@ dcep_access_audits(void)
 	return known.audits;
 }
 
-/* Refuses a role that may not see a wallet, without saying whether there is one. */
-void
-dcep_access_require_wallet(int64 wallet)
+/* Refuses a role a wallet, without saying whether there is one. */
+static _Noreturn void
+raise_denied(int64 wallet)
 {
 	char digits[DCEP_WALLET_DIGITS + 1];
 
-	if (sees_wallets(dcep_wallet_institution(wallet), true))
-		return;
 	dcep_wallet_print(wallet, digits);
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for wallet %s", digits),
 					errdetail("The role \"%s\" is not bound to institution %04d.",
 							  GetUserNameFromId(GetUserId(), false), dcep_wallet_institution(wallet)),
 					errhint("A superuser binds it with dcep.grant_institution().")));
+	pg_unreachable();
+}
+
+/* Refuses a role that may not act for a wallet. */
+void
+dcep_access_require_acting(int64 wallet)
+{
+	if (!dcep_access_acts_for(dcep_wallet_institution(wallet)))
+		raise_denied(wallet);
+}
+
+/* Refuses a role that may not see a wallet. */
+void
+dcep_access_require_wallet(int64 wallet)
+{
+	if (!sees_wallets(dcep_wallet_institution(wallet), true))
+		raise_denied(wallet);
 }
 
 /* dcep.sees(wallet_id): for policies. */

@@ -51,6 +51,8 @@ extern Oid dcep_access_caller(void);
  * session's. Returns what to give to a second call, which undoes it, on errors too.
  */
 extern Oid dcep_access_stand_in(Oid role);
+/* An error (42501) unless the current role may act for this wallet. */
+extern void dcep_access_require_acting(int64 wallet);
 /* An error (42501) unless the current role may see this wallet. */
 extern void dcep_access_require_wallet(int64 wallet);
 

@@ -150,7 +150,7 @@ dcep_wallet_compose(int institution, int64_t number)
 {
 	int64_t stem = institution * DCEP_WALLET_NUMBERS + number;
 
-	assert(institution >= 1 && institution <= 9999);
+	assert(institution >= DCEP_PSEUDONYMS && institution <= 9999);
 	assert(number >= 0 && number < DCEP_WALLET_NUMBERS);
 	return stem * 10 + wallet_check_digit(stem);
 }
@@ -161,8 +161,6 @@ dcep_wallet_check(int64_t wallet)
 {
 	if (wallet < 0 || wallet > WALLET_MAX)
 		return "A wallet number has 16 digits.";
-	if (dcep_wallet_institution(wallet) == 0)
-		return "A wallet number begins with an institution code from 0001 to 9999.";
 	if (wallet_check_digit(wallet / 10) != wallet % 10)
 		return "The check digit does not match.";
 	return NULL;
@@ -213,6 +211,13 @@ dcep_token_check(int64_t token)
 	if (token < TOKEN_MIN || token > TOKEN_MAX)
 		return "A payment token has 18 digits and begins with 28.";
 	return NULL;
+}
+
+/* Makes a token of 64 bits: what 16 digits hold of them. */
+int64_t
+dcep_token_compose(uint64_t bits)
+{
+	return TOKEN_MIN + (int64_t) (bits % (uint64_t) (TOKEN_MAX - TOKEN_MIN + 1));
 }
 
 /* Reads 18 digits and nothing else; the answer never repeats one of them. */
@@ -314,7 +319,7 @@ check_coin_content(const DcepCoin *coin)
 		return "The coin id is not twice a transfer id from 1 to 2^62 - 1, or one more.";
 	if (coin->amount < 1)
 		return "The amount is not from 1 to 2^63 - 1.";
-	if (dcep_wallet_check(coin->owner) != NULL)
+	if (dcep_wallet_check(coin->owner) != NULL || dcep_wallet_institution(coin->owner) == DCEP_PSEUDONYMS)
 		return "The owner is not a wallet number.";
 	if (coin->minted_at < INSTANT_MIN)
 		return "The minting time lies before the year 4714 BC.";

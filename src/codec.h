@@ -67,10 +67,16 @@ dcep_wallet_institution(int64_t wallet)
 	return (int) (wallet / INT64_C(1000000000000));
 }
 
-/* Wallet number of an institution (1-9999) and a number (0-99999999999), with its check digit. */
+/*
+ * A number of institution 0000 is nobody's wallet. It stands in a wallet's place
+ * where that is hidden: the other side of a payment to a token.
+ */
+#define DCEP_PSEUDONYMS 0
+
+/* Wallet number of an institution (1-9999; 0 for a pseudonym) and a number (0-99999999999), with its check digit. */
 extern int64_t dcep_wallet_compose(int institution, int64_t number);
 
-/* Is this integer a wallet number? */
+/* Is this integer a wallet number, or a pseudonym in the form of one? */
 extern const char *dcep_wallet_check(int64_t wallet);
 
 /* Reads 16 digits; spaces or hyphens may stand between groups of four. */
@@ -86,6 +92,8 @@ extern void dcep_wallet_print(int64_t wallet, char out[DCEP_WALLET_DIGITS + 1]);
 /* Reads 18 digits that begin with 28. What is wrong is said without repeating a digit. */
 extern const char *dcep_token_parse(const char *text, size_t len, int64_t *token);
 extern const char *dcep_token_check(int64_t token);
+/* The token that 64 bits make: 16 digits of them after 28. */
+extern int64_t dcep_token_compose(uint64_t bits);
 extern void dcep_token_print(int64_t token, char out[DCEP_TOKEN_DIGITS + 1]);
 
 /* --- coins --------------------------------------------------------------- */

@@ -60,7 +60,9 @@ typedef struct Suite
 	size_t public_len;
 } Suite;
 
+static Digest sha1 = {.name = "SHA1"};
 static Digest sha256 = {.name = "SHA256"};
+static Digest sha512 = {.name = "SHA512"};
 static Digest sm3 = {.name = "SM3"};
 
 static const Suite suites[] = {
@@ -213,18 +215,52 @@ dcep_hash(int suite, const DcepBytes *pieces, int count, uint8_t out[DCEP_HASH_L
 	return hash_pieces(suites[suite].digest, pieces, count, out);
 }
 
-/* HMAC-SHA-256; an empty key is a key. */
+/* HMAC by a hash function; an empty key is a key. */
+static size_t
+compute_hmac(Digest *digest, const void *key, size_t key_len, const void *data, size_t len,
+			 uint8_t out[DCEP_DIGEST_MAX])
+{
+	unsigned int written = 0;
+
+	begin_call();
+	if (!open_digest(digest))
+		return 0;
+	if (key_len > INT32_MAX)
+	{
+		fail("HMAC key is too long");
+		return 0;
+	}
+	if (HMAC(digest->md, key_len == 0 ? "" : key, (int) key_len, data, len, out, &written) == NULL)
+	{
+		fail("could not compute an HMAC");
+		return 0;
+	}
+	assert(written > 0 && written <= DCEP_DIGEST_MAX);
+	return written;
+}
+
+/* HMAC with the hash function that is asked for. */
+size_t
+dcep_hmac_by(DcepDigest digest, const void *key, size_t key_len, const void *data, size_t len,
+			 uint8_t out[DCEP_DIGEST_MAX])
+{
+	static Digest *const digests[] = {
+		[DCEP_DIGEST_SHA1] = &sha1, [DCEP_DIGEST_SHA256] = &sha256, [DCEP_DIGEST_SHA512] = &sha512};
+
+	return compute_hmac(digests[digest], key, key_len, data, len, out);
+}
+
+/* HMAC-SHA-256. */
 bool
 dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[DCEP_HASH_LEN])
 {
-	begin_call();
-	if (!open_digest(&sha256))
-		return false;
-	if (key_len > INT32_MAX)
-		return fail("HMAC key is too long");
-	if (HMAC(sha256.md, key_len == 0 ? "" : key, (int) key_len, data, len, out, NULL) == NULL)
-		return fail("could not compute an HMAC");
-	return true;
+	uint8_t code[DCEP_DIGEST_MAX];
+	bool done = compute_hmac(&sha256, key, key_len, data, len, code) == DCEP_HASH_LEN;
+
+	if (done)
+		memcpy(out, code, DCEP_HASH_LEN);
+	OPENSSL_cleanse(code, sizeof(code));
+	return done;
 }
 
 /* Random bytes; OpenSSL seeds its generator anew in each process. */

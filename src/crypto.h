@@ -45,6 +45,19 @@ extern bool dcep_crypto_fail(const char *what);
 /* H of the suite (SHA-256; SM3 for SM2) over the concatenation of the pieces. */
 extern bool dcep_hash(int suite, const DcepBytes *pieces, int count, uint8_t out[DCEP_HASH_LEN]);
 
+/* Hash functions that an HMAC can be asked for with. */
+typedef enum DcepDigest
+{
+	DCEP_DIGEST_SHA1,
+	DCEP_DIGEST_SHA256,
+	DCEP_DIGEST_SHA512
+} DcepDigest;
+
+#define DCEP_DIGEST_MAX 64 /* bytes of the longest of them */
+
+/* HMAC with one of these; the number of bytes written, 0 on failure. */
+extern size_t dcep_hmac_by(DcepDigest digest, const void *key, size_t key_len, const void *data, size_t len,
+						   uint8_t out[DCEP_DIGEST_MAX]);
 /* HMAC-SHA-256. */
 extern bool dcep_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[DCEP_HASH_LEN]);
 

@@ -254,6 +254,9 @@ check_kind(int kind)
 	if (kind == DCEP_KIND_CONSOLIDATE || kind == DCEP_KIND_RECOVER)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this kind of transfer is not explained"),
 						errdetail("No limit stands against consolidations and recoveries.")));
+	if (kind == DCEP_KIND_TOKEN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this kind of transfer is not explained"),
+						errdetail("Who pays to a token does not know the payee.")));
 }
 
 /* dcep.explain_transfer(payer, payee, amount, kind) → a row a rule */

@@ -82,6 +82,22 @@ read_inputs(Datum value, DcepContext *context)
 	return true;
 }
 
+/* Are these two texts the same? */
+bool
+dcep_text_same(DcepText a, DcepText b)
+{
+	if (a.data == NULL || b.data == NULL)
+		return a.data == b.data;
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* Are these the same payment token? The salt behind it is passed over. */
+bool
+dcep_token_same(DcepText a, DcepText b)
+{
+	return a.data == NULL || b.data == NULL ? a.data == b.data : dcep_equal(a.data, b.data, sizeof(int64));
+}
+
 #define VALUE(column) values[AttrNumberGetAttrOffset(column)]
 #define IS_NULL(column) nulls[AttrNumberGetAttrOffset(column)]
 
@@ -244,6 +260,19 @@ dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datu
 	VALUE(DCEP_TRANSFER_TOKEN) = dcep_text_datum(context->token, &IS_NULL(DCEP_TRANSFER_TOKEN));
 	VALUE(DCEP_TRANSFER_DEVICE_SIGNATURE) =
 		dcep_text_datum(context->device_signature, &IS_NULL(DCEP_TRANSFER_DEVICE_SIGNATURE));
+}
+
+/* Copies what outlives the row. */
+DcepTransfer
+dcep_transfer_keep(const DcepTransfer *transfer)
+{
+	const DcepText absent = {NULL, 0};
+	DcepTransfer kept = *transfer;
+
+	kept.context.key = kept.context.memo = kept.context.token = kept.context.device_signature = absent;
+	kept.context.inputs = NULL;
+	kept.context.input_count = 0;
+	return kept;
 }
 
 /* Computes the opening of a transfer. */

@@ -86,6 +86,11 @@ extern DcepText dcep_text(Datum value, bool is_null);
 /* And back: a text or bytea datum, palloc'd, or null. */
 extern Datum dcep_text_datum(DcepText text, bool *is_null);
 
+/* Are two texts the same, or both absent? */
+extern bool dcep_text_same(DcepText a, DcepText b);
+/* Are these the same payment token, or both absent? What follows the token is drawn anew each time. */
+extern bool dcep_token_same(DcepText a, DcepText b);
+
 /* Reads a row. Returns NULL, or what makes it unreadable. */
 extern const char *dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *nulls,
 									   DcepTransfer *transfer);
@@ -94,6 +99,9 @@ extern void dcep_transfer_read(const DcepConfig *config, const Datum *values, co
 							   DcepTransfer *transfer);
 /* Fills the columns of a row; by-reference values are palloc'd or point into the transfer. */
 extern void dcep_transfer_write(const DcepConfig *config, const DcepTransfer *transfer, Datum *values, bool *nulls);
+
+/* A copy without what the row lends it: key, memo, token, device's signature and inputs are absent. */
+extern DcepTransfer dcep_transfer_keep(const DcepTransfer *transfer);
 
 /* Computes the opening of a transfer from everything but its stored hash. */
 extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening);

@@ -200,22 +200,6 @@ meet_parties(Payment *payment)
 	return true;
 }
 
-/* Are these two texts the same? */
-static bool
-same_text(DcepText a, DcepText b)
-{
-	if (a.data == NULL || b.data == NULL)
-		return a.data == b.data;
-	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
-/* Are these the same payment token, or both absent? What follows the token is drawn anew each time. */
-static bool
-same_token(DcepText a, DcepText b)
-{
-	return a.data == NULL || b.data == NULL ? a.data == b.data : dcep_equal(a.data, b.data, sizeof(int64));
-}
-
 typedef enum Earlier
 {
 	EARLIER_NONE,
@@ -248,20 +232,30 @@ find_earlier(Payment *payment)
 		return EARLIER_NONE;
 	return earlier->kind == instruction->order.kind && earlier->payee == instruction->order.payee &&
 				   (payment->consolidates || earlier->amount == instruction->order.amount) &&
-				   same_text(earlier->memo, instruction->memo) && same_token(earlier->token, instruction->token)
+				   dcep_text_same(earlier->memo, instruction->memo) &&
+				   dcep_token_same(earlier->token, instruction->token)
 			   ? EARLIER_SAME
 			   : EARLIER_OTHER;
 }
 
 /* Refuses a key that stands for another payment. */
-static bool
-refuse_key(Payment *payment)
+bool
+dcep_payment_refuse_key(DcepText key, int64 transfer, DcepRefusal *refusal)
 {
-	dcep_refuse(payment->refusal, ERRCODE_DCEP_KEY_REUSED, "key was already used by this payer for something else");
-	dcep_refusal_detail(payment->refusal, "Key \"%.*s\" stands for transfer " INT64_FORMAT ".",
-						(int) payment->instruction->key.len, payment->instruction->key.data,
-						payment->transfer->context.id);
-	return dcep_refusal_hint(payment->refusal, "Use a new key for every payment.");
+	dcep_refuse(refusal, ERRCODE_DCEP_KEY_REUSED, "key was already used by this payer for something else");
+	dcep_refusal_detail(refusal, "Key \"%.*s\" stands for transfer " INT64_FORMAT ".", (int) key.len, key.data,
+						transfer);
+	return dcep_refusal_hint(refusal, "Use a new key for every payment.");
+}
+
+/* A row of the journal never came to the trigger that executes it. */
+void
+dcep_payment_raise_dropped(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payment was dropped before it was executed"),
+			 errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
+	pg_unreachable();
 }
 
 /* What the payer's device has to have signed. */
@@ -359,7 +353,7 @@ check_rules(Payment *payment, bool key_reused)
 	if (!dcep_rules_parties(order, payer, payee, payment->refusal))
 		return false;
 	if (key_reused)
-		return refuse_key(payment);
+		return dcep_payment_refuse_key(payment->instruction->key, payment->transfer->context.id, payment->refusal);
 	if (!check_device(payment))
 		return false;
 	payment->usage = payment->payer->usage;

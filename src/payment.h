@@ -35,4 +35,9 @@ extern DcepOutcome dcep_payment_execute(DcepStatement *statement, const DcepConf
 										const DcepInstruction *instruction, DcepTransfer *transfer,
 										DcepRefusal *refusal);
 
+/* Refuses a key that stands for another transfer (LG302). */
+extern bool dcep_payment_refuse_key(DcepText key, int64 transfer, DcepRefusal *refusal);
+/* An error (55000): a row was dropped before it could be executed. */
+extern _Noreturn void dcep_payment_raise_dropped(void);
+
 #endif

@@ -2,7 +2,8 @@
  * receipt.c: the composite type dcep.receipt.
  *
  * What a payer needs to prove a payment: the facts, the hash that covers them
- * and the signature over it.
+ * and the signature over it.  Of a payment to a token it names a pseudonym in the
+ * payee's place, whoever asks: it is the payer's.
  */
 #include "receipt.h"
 
@@ -13,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "pseudonym.h"
 
 PG_FUNCTION_INFO_V1(dcep_receipt_of);
 
@@ -77,7 +79,8 @@ fill_receipt(const DcepConfig *config, DcepJournal *journal, const DcepTransfer 
 	values[RECEIPT_TRANSFER] = Int64GetDatum(context->id);
 	values[RECEIPT_KIND] = ObjectIdGetDatum(config->kind_oid[context->kind]);
 	values[RECEIPT_PAYER] = Int64GetDatum(context->payer);
-	values[RECEIPT_PAYEE] = Int64GetDatum(context->payee);
+	values[RECEIPT_PAYEE] =
+		Int64GetDatum(context->kind == DCEP_KIND_TOKEN ? dcep_pseudonym(context->id, DCEP_SIDE_PAYEE) : context->payee);
 	values[RECEIPT_AMOUNT] = Int64GetDatum(context->amount);
 	values[RECEIPT_KEY] = dcep_text_datum(context->key, &nulls[RECEIPT_KEY]);
 	values[RECEIPT_CREATED_AT] = TimestampTzGetDatum(dcep_pg_time(context->created_at));
@@ -103,6 +106,14 @@ dcep_receipt_make(const DcepConfig *config, DcepJournal *journal, TupleDesc desc
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
+/* Who sees a party may have the receipt; of a payment to a token, who sees the payer. */
+static bool
+may_have_receipt(const DcepContext *context)
+{
+	return dcep_access_sees(dcep_wallet_institution(context->payer)) ||
+		   (context->kind != DCEP_KIND_TOKEN && dcep_access_sees(dcep_wallet_institution(context->payee)));
+}
+
 /* dcep.receipt_of(transfer) → receipt, to whoever may see one of the parties; NULL where there is none. */
 Datum
 dcep_receipt_of(PG_FUNCTION_ARGS)
@@ -116,8 +127,7 @@ dcep_receipt_of(PG_FUNCTION_ARGS)
 
 	dcep_journal_open(&journal, false);
 	found = dcep_transfer_find(config, &journal, GetActiveSnapshot(), PG_GETARG_INT64(0), &transfer) &&
-			(dcep_access_sees(dcep_wallet_institution(transfer.context.payer)) ||
-			 dcep_access_sees(dcep_wallet_institution(transfer.context.payee)));
+			may_have_receipt(&transfer.context);
 	if (found)
 		receipt = dcep_receipt_make(config, &journal, desc, &transfer);
 	dcep_journal_close(&journal);

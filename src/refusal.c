@@ -80,6 +80,19 @@ dcep_refusal_texts(const DcepRefusal *refusal, Datum *values, bool *nulls)
 	}
 }
 
+/* Copies a refusal. */
+DcepRefusal
+dcep_refusal_copy(MemoryContext context, const DcepRefusal *refusal)
+{
+	DcepRefusal copy = {.sqlstate = refusal->sqlstate, .message = MemoryContextStrdup(context, refusal->message)};
+
+	if (refusal->detail)
+		copy.detail = MemoryContextStrdup(context, refusal->detail);
+	if (refusal->hint)
+		copy.hint = MemoryContextStrdup(context, refusal->hint);
+	return copy;
+}
+
 /* Raises a refusal as an error. */
 void
 dcep_refusal_raise(const DcepRefusal *refusal)

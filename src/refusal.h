@@ -28,6 +28,9 @@ extern bool dcep_refusal_hint(DcepRefusal *refusal, const char *format, ...) pg_
 /* Fills in three columns of a result: message, detail and hint; null where there are none. */
 extern void dcep_refusal_texts(const DcepRefusal *refusal, Datum *values, bool *nulls);
 
+/* A copy whose texts live in another memory context. */
+extern DcepRefusal dcep_refusal_copy(MemoryContext context, const DcepRefusal *refusal);
+
 /* Raises a refusal as an error. */
 extern _Noreturn void dcep_refusal_raise(const DcepRefusal *refusal);
 

@@ -37,8 +37,8 @@ check_open(const DcepParty *party, const char *role, DcepRefusal *refusal)
 }
 
 /* Is it an amount that can be paid? */
-static bool
-check_amount(const DcepOrder *order, DcepRefusal *refusal)
+bool
+dcep_rules_amount(const DcepOrder *order, DcepRefusal *refusal)
 {
 	if (order->amount > 0)
 		return true;
@@ -63,7 +63,7 @@ dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepPar
 		return false;
 	if (order->kind == DCEP_KIND_CONSOLIDATE)
 		return true; /* the coins decide the amount, and a wallet pays itself */
-	return check_amount(order, refusal) && check_distinct(order, refusal);
+	return dcep_rules_amount(order, refusal) && check_distinct(order, refusal);
 }
 
 /* Is this the vault of an operator? */
@@ -540,7 +540,7 @@ ask_parties(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
 		case DCEP_RULE_PAYEE_OPEN:
 			return check_open(facts->payee, "Payee", refusal);
 		case DCEP_RULE_AMOUNT:
-			return check_amount(facts->order, refusal);
+			return dcep_rules_amount(facts->order, refusal);
 		case DCEP_RULE_DISTINCT:
 			return check_distinct(facts->order, refusal);
 		default:

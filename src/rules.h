@@ -56,6 +56,8 @@ typedef struct DcepOrder
 /* Do the two wallets exist, are they open, and does the order make sense between them? (LG305, 306, 304, 303) */
 extern bool dcep_rules_parties(const DcepOrder *order, const DcepParty *payer, const DcepParty *payee,
 							   DcepRefusal *refusal);
+/* Is it an amount that can be paid? (LG304) */
+extern bool dcep_rules_amount(const DcepOrder *order, DcepRefusal *refusal);
 /* May this kind of transfer run between these two? (22023) */
 extern bool dcep_rules_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer,
 							const DcepParty *payee, DcepRefusal *refusal);

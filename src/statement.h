@@ -28,6 +28,7 @@ typedef struct DcepGathered
 } DcepGathered;
 
 struct DcepSubmission;
+struct DcepTokenPayment;
 
 /* How the consolidations of a statement are done. */
 typedef struct DcepConsolidation
@@ -48,9 +49,10 @@ typedef struct DcepStatement
 	DcepPurses purses;
 	DcepGathered *gathered; /* batches by key; NULL before the second payment */
 	DcepSettlement settlement;
-	int64 till;						   /* the till that paid last for its vault, or 0 */
-	struct DcepSubmission *submission; /* the lines of dcep.submit(), or NULL */
-	DcepConsolidation consolidation;   /* how consolidations are done */
+	int64 till;								/* the till that paid last for its vault, or 0 */
+	struct DcepSubmission *submission;		/* the lines of dcep.submit(), or NULL */
+	DcepConsolidation consolidation;		/* how consolidations are done */
+	struct DcepTokenPayment *token_payment; /* the payment of dcep.pay_token(), or NULL */
 } DcepStatement;
 
 /* The statement that is paying now, or NULL. */

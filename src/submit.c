@@ -300,29 +300,18 @@ dcep_submission_result(DcepSubmission *submission, DcepOutcome outcome, const Dc
 					   const DcepRefusal *refusal)
 {
 	DcepLine *line;
-	MemoryContext caller;
 
 	check_rows(submission->row_next < submission->row_count);
 	line = &submission->line[submission->row_line[submission->row_next++]];
-	caller = MemoryContextSwitchTo(submission->context);
 	line->outcome = outcome;
 	if (outcome == DCEP_REFUSED)
-	{
-		line->refusal = *refusal;
-		line->refusal.message = pstrdup(refusal->message);
-		line->refusal.detail = refusal->detail ? pstrdup(refusal->detail) : NULL;
-		line->refusal.hint = refusal->hint ? pstrdup(refusal->hint) : NULL;
-	}
+		line->refusal = dcep_refusal_copy(submission->context, refusal);
 	else
 	{
-		line->transfer = *transfer;
+		line->transfer = dcep_transfer_keep(transfer);
 		line->transfer.context.key = line->instruction.key; /* the same text, and ours to keep */
 		line->transfer.context.memo = line->instruction.memo;
-		line->transfer.context.token = line->transfer.context.device_signature = (DcepText){NULL, 0};
-		line->transfer.context.inputs = NULL;
-		line->transfer.context.input_count = 0;
 	}
-	MemoryContextSwitchTo(caller);
 }
 
 /* One argument of the INSERT: a column of all rows as an array. */

@@ -57,6 +57,13 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_RESERVE_ENTRY_PKEY] = "reserve_entry_pkey",
 	[DCEP_DEVICE_KEY] = "device_key",
 	[DCEP_DEVICE_KEY_PKEY] = "device_key_pkey",
+	[DCEP_TOKEN] = "token",
+	[DCEP_TOKEN_PKEY] = "token_pkey",
+	[DCEP_TOKEN_WALLET] = "token_wallet",
+	[DCEP_TOKEN_ENROLMENT] = "token_enrolment",
+	[DCEP_TOKEN_ENROLMENT_PKEY] = "token_enrolment_pkey",
+	[DCEP_TOKEN_GUESS] = "token_guess",
+	[DCEP_TOKEN_GUESS_PKEY] = "token_guess_pkey",
 };
 
 /* Their oids, looked up at the first use and again after anything happened to the relation. */
@@ -520,16 +527,33 @@ lock_row(DcepTable *table, LockWaitPolicy policy)
 							LockTupleNoKeyExclusive, policy, flags, &failure);
 }
 
-/* Locks the current row, waiting for whoever holds it. */
-void
-dcep_row_lock(DcepTable *table)
+/* What became of a lock: an error for anything but success and what the caller expects. */
+static void
+check_locked(DcepTable *table, TM_Result result)
 {
-	TM_Result result = lock_row(table, LockWaitBlock);
-
 	if (result == TM_Updated || result == TM_Deleted)
 		dcep_raise_concurrent();
 	if (result != TM_Ok)
 		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+}
+
+/* Locks the current row, waiting for whoever holds it. */
+void
+dcep_row_lock(DcepTable *table)
+{
+	check_locked(table, lock_row(table, LockWaitBlock));
+}
+
+/* Locks the current row unless it is gone once its turn has come. */
+bool
+dcep_row_lock_if_there(DcepTable *table)
+{
+	TM_Result result = lock_row(table, LockWaitBlock);
+
+	if (result == TM_Deleted && !IsolationUsesXactSnapshot())
+		return false;
+	check_locked(table, result);
+	return true;
 }
 
 /* Locks the current row if nobody else holds it. */
@@ -540,8 +564,7 @@ dcep_row_try_lock(DcepTable *table)
 
 	if (result == TM_WouldBlock || result == TM_Updated || result == TM_Deleted)
 		return false;
-	if (result != TM_Ok)
-		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+	check_locked(table, result);
 	return true;
 }
 

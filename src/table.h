@@ -57,6 +57,13 @@ typedef enum DcepRelation
 	DCEP_RESERVE_ENTRY_PKEY,
 	DCEP_DEVICE_KEY,
 	DCEP_DEVICE_KEY_PKEY,
+	DCEP_TOKEN,
+	DCEP_TOKEN_PKEY,
+	DCEP_TOKEN_WALLET,
+	DCEP_TOKEN_ENROLMENT,
+	DCEP_TOKEN_ENROLMENT_PKEY,
+	DCEP_TOKEN_GUESS,
+	DCEP_TOKEN_GUESS_PKEY,
 	DCEP_RELATION_COUNT
 } DcepRelation;
 
@@ -157,6 +164,8 @@ extern _Noreturn void dcep_raise_concurrent(void);
  * table->slot. 40001 where the transaction's snapshot forbids that version.
  */
 extern void dcep_row_lock(DcepTable *table);
+/* The same, but false where the row is gone by then, unless the transaction's snapshot forbids that (40001). */
+extern bool dcep_row_lock_if_there(DcepTable *table);
 /*
  * The same without waiting and without an error: false where another
  * transaction holds the row, or has replaced it after the transaction's snapshot.

@@ -25,7 +25,9 @@
 #include "consolidate.h"
 #include "errcodes.h"
 #include "kept.h"
+#include "pay_token.h"
 #include "payment.h"
+#include "plan.h"
 #include "receipt.h"
 #include "submit.h"
 #include "till.h"
@@ -56,6 +58,7 @@ dcep_transfer_begin(PG_FUNCTION_ARGS)
 	statement = dcep_statement_begin();
 	statement->submission = dcep_submission_take();
 	statement->consolidation = dcep_consolidation_take();
+	statement->token_payment = dcep_token_payment_take();
 	if (statement->submission)
 		dcep_submission_lock(statement, dcep_config_required());
 	return PointerGetDatum(NULL);
@@ -186,10 +189,14 @@ execute_row(const DcepConfig *config, const Datum *values, const bool *nulls, Dc
 	if (check_given(config, values, nulls, &refusal))
 	{
 		read_instruction(config, values, nulls, &instruction);
+		if (statement->token_payment)
+			dcep_token_payment_complete(statement->token_payment, &instruction);
 		outcome = dcep_payment_execute(statement, config, &instruction, transfer, &refusal);
 	}
 	if (statement->submission)
 		dcep_submission_result(statement->submission, outcome, transfer, &refusal);
+	else if (statement->token_payment)
+		dcep_token_payment_result(statement->token_payment, outcome, transfer, &refusal);
 	else if (outcome == DCEP_REFUSED && statement->consolidation.lenient)
 		dcep_consolidation_warn(&refusal);
 	else if (outcome == DCEP_REFUSED)
@@ -250,24 +257,14 @@ static const char *const pay_sql = "INSERT INTO dcep.transfer (payer, payee, amo
 
 #define PAY_ARGUMENTS 6
 
-/* The prepared INSERT; it belongs to the backend and is revalidated by the plan cache. */
+/* The prepared INSERT. */
 static SPIPlanPtr
 pay_plan(Oid wallet_type)
 {
-	static SPIPlanPtr plan = NULL;
-	static Oid plan_type = InvalidOid;
-	Oid types[PAY_ARGUMENTS] = {wallet_type, wallet_type, INT8OID, TEXTOID, TEXTOID, BYTEAOID};
+	static DcepKeptPlan kept;
+	const Oid types[PAY_ARGUMENTS] = {wallet_type, wallet_type, INT8OID, TEXTOID, TEXTOID, BYTEAOID};
 
-	if (plan && plan_type == wallet_type)
-		return plan;
-	if (plan)
-		SPI_freeplan(plan);
-	plan = SPI_prepare(pay_sql, lengthof(types), types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare a payment: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	plan_type = wallet_type;
-	return plan;
+	return dcep_kept_plan(&kept, pay_sql, lengthof(types), types);
 }
 
 /* The transfer of a row that the INSERT returned. */
@@ -308,9 +305,7 @@ dcep_transfer(PG_FUNCTION_ARGS)
 		read_returned(config, &transfer);
 	else if (nulls[3] == 'n' || !dcep_till_find_key(config, &journal, SnapshotSelf, DatumGetInt64(values[0]),
 													dcep_text(values[3], false), &transfer))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("payment was dropped before it was executed"),
-						errhint("A trigger or a rule on dcep.transfer dropped the row. Nothing has been paid.")));
+		dcep_payment_raise_dropped();
 	MemoryContextSwitchTo(caller);
 	receipt = dcep_receipt_make(config, &journal, desc, &transfer);
 	dcep_journal_close(&journal);

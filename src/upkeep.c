@@ -60,6 +60,18 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.lot = PG_INT64_MAX,
 		.at_end = true,
 	},
+	{
+		.name = "tokens",
+		.setting = "dcep.token_interval",
+		.short_text = "Time between two searches for payment tokens that have expired.",
+		.long_text =
+			"In seconds, 0 to switch it off. They are removed; tokens of a wallet also go when its next one is "
+			"issued. A search reads dcep.token, which is as large as the tokens that are not removed yet.",
+		.interval = 600,
+		.find = "SELECT dcep.token_pieces()",
+		.run = "SELECT dcep.remove_expired_tokens($1)",
+		.lot = PG_INT64_MAX,
+	},
 };
 
 int dcep_upkeep_naptime = 60;

@@ -447,6 +447,51 @@ COMMENT ON COLUMN dcep.coin.owner IS 'Wallet that may spend it';
 COMMENT ON COLUMN dcep.coin.amount IS 'What it is worth, minor units';
 COMMENT ON COLUMN dcep.coin.id IS '2 x transfer id for a payee''s coin, 2 x transfer id + 1 for change';
 
+-- --- payment tokens ------------------------------------------------------------
+
+-- Room on each page, so that a use stays on its page and touches no index.
+CREATE TABLE dcep.token (
+    id          bigint PRIMARY KEY,
+    wallet      dcep.wallet_id NOT NULL,
+    proof       bigint NOT NULL,
+    valid_from  timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    used        boolean NOT NULL,
+    computed    boolean NOT NULL,
+    CHECK (valid_from < valid_until)
+) WITH (fillfactor = 80);
+CREATE INDEX token_wallet ON dcep.token (wallet);
+COMMENT ON TABLE dcep.token IS 'Payment tokens that the server accepts, by keyed hashes: who reads this cannot pay with it, but learns whose a token is. Nobody but the extension reads it. Rows stay until they expire, used or not';
+COMMENT ON COLUMN dcep.token.id IS 'Bytes 0 to 7 of the token''s keyed hash (dcep.ledger_secret)';
+COMMENT ON COLUMN dcep.token.wallet IS 'Who is paid';
+COMMENT ON COLUMN dcep.token.proof IS 'Bytes 8 to 15 of the hash, compared in constant time';
+COMMENT ON COLUMN dcep.token.valid_from IS 'From when on it can be paid to';
+COMMENT ON COLUMN dcep.token.valid_until IS 'Until when, exclusive';
+COMMENT ON COLUMN dcep.token.used IS 'Somebody has paid to it, or two wallets came by the same digits';
+COMMENT ON COLUMN dcep.token.computed IS 'Computed by wallet and server in step (dcep.arm_tokens()); else drawn (dcep.issue_token())';
+
+CREATE TABLE dcep.token_enrolment (
+    wallet      dcep.wallet_id PRIMARY KEY,
+    number      bigint NOT NULL CHECK (number > 0),
+    enrolled_at timestamptz NOT NULL
+);
+COMMENT ON TABLE dcep.token_enrolment IS 'Wallets that compute tokens themselves. Nobody but the extension reads it';
+COMMENT ON COLUMN dcep.token_enrolment.wallet IS 'The wallet';
+COMMENT ON COLUMN dcep.token_enrolment.number IS 'Counts its secrets; the secret is a keyed hash of wallet and number';
+COMMENT ON COLUMN dcep.token_enrolment.enrolled_at IS 'When the secret was handed out';
+
+CREATE TABLE dcep.token_guess (
+    payer        dcep.wallet_id PRIMARY KEY,
+    failures     integer NOT NULL CHECK (failures > 0),
+    last_failure timestamptz NOT NULL,
+    locked_until timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dcep.token_guess IS 'Payers that named payment tokens which were not valid. Nobody but the extension reads it';
+COMMENT ON COLUMN dcep.token_guess.payer IS 'The payer';
+COMMENT ON COLUMN dcep.token_guess.failures IS 'How often, since the last day without a failure';
+COMMENT ON COLUMN dcep.token_guess.last_failure IS 'When it last did';
+COMMENT ON COLUMN dcep.token_guess.locked_until IS 'Until when it cannot pay to tokens (LG502)';
+
 -- --- reserves ----------------------------------------------------------------
 
 CREATE TABLE dcep.reserve_account (

@@ -24,6 +24,20 @@ BEGIN
     END LOOP;
 END
 $$;
+-- One-time passwords: nothing but arithmetic.
+GRANT EXECUTE ON FUNCTION
+    dcep.hotp(bytea, bigint, integer), dcep.totp(bytea, timestamptz, text, integer, integer),
+    dcep.sm3_otp(bytea, bigint, integer, text, integer), dcep.otp_uri(bytea, text, text, text, integer, integer)
+    TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
+-- Tokens: by the operators of the wallets.
+GRANT EXECUTE ON FUNCTION
+    dcep.issue_token(dcep.wallet_id, interval), dcep.enroll_token(dcep.wallet_id), dcep.arm_tokens(dcep.wallet_id, interval),
+    dcep.disarm_tokens(dcep.wallet_id),
+    dcep.pay_token(dcep.wallet_id, dcep.otp_token, bigint, text, text, bytea),
+    dcep.statement(dcep.wallet_id, timestamptz, timestamptz)
+    TO dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.statement(dcep.wallet_id, timestamptz, timestamptz), dcep.remove_expired_tokens(bigint)
+    TO dcep_central_bank;
 GRANT SELECT ON dcep.ledger, dcep.institution, dcep.signing_key, dcep.wallet_class, dcep.institution_role
     TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 

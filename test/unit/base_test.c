@@ -11,6 +11,7 @@
 
 #include "act.h"
 #include "entry.h"
+#include "otp.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -355,7 +356,7 @@ test_wallet_texts(void)
 									  "000299999999999O",
 									  "-002999999999990",
 									  "+002999999999990",
-									  "0000000000000000",
+									  "0000000000000001",
 									  "0002 9999 9999 9990-",
 									  "\xef\xbc\x90 002999999999990"};
 	int64_t ignored;
@@ -364,6 +365,8 @@ test_wallet_texts(void)
 		ok(wallet_reads(good[i], INT64_C(2999999999990)), "\"%s\" is a wallet number", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(wallet_reads(bad[i], -1), "bad wallet number %zu is refused", i + 1);
+	ok(wallet_reads("0000000000000000", 0) && dcep_wallet_check(dcep_wallet_compose(DCEP_PSEUDONYMS, 12345)) == NULL,
+	   "a pseudonym has a wallet number's form");
 	ok(dcep_wallet_parse("0002999999999990\0", 17, &ignored) != NULL, "a NUL is refused");
 	ok(dcep_wallet_check(-1) != NULL && dcep_wallet_check(INT64_MIN) != NULL && dcep_wallet_check(INT64_MAX) != NULL &&
 		   dcep_wallet_check(INT64_C(10002999999999990)) != NULL,
@@ -935,6 +938,100 @@ test_chained_records(void)
 		test_tagged(suite, hash);
 }
 
+/* --- one-time passwords -------------------------------------------------- */
+
+/* RFC 4226, appendix D: counters 0 to 9 of the secret "12345678901234567890". */
+static const char *const hotp_vectors[] = {"755224", "287082", "359152", "969429", "338314",
+										   "254676", "287922", "162583", "399871", "520489"};
+
+/* RFC 6238, appendix B: 8 digits, 30 seconds a step, secrets as long as the hash. */
+static const struct
+{
+	uint64_t seconds;
+	const char *sha1;
+	const char *sha256;
+	const char *sha512;
+} totp_vectors[] = {
+	{59, "94287082", "46119246", "90693936"},		  {1111111109, "07081804", "68084774", "25091201"},
+	{1111111111, "14050471", "67062674", "99943326"}, {1234567890, "89005924", "91819424", "93441116"},
+	{2000000000, "69279037", "90698825", "38618901"}, {20000000000, "65353130", "77737706", "47863826"}};
+
+/* GM/T 0021: time as it stands, 6 digits. */
+static const struct
+{
+	const char *key;
+	uint64_t t;
+	uint32_t counter;
+	const char *challenge;
+	const char *password;
+} sm3_vectors[] = {{"1234567890abcdef1234567890abcdef", 1313998979, 1234, "5678", "814095"},
+				   {"1234567890abcdefabcdef1234567890", 1313998995, 5621, "3698", "959691"},
+				   {"1234567890abcdef0987654321abcdef", 1313999014, 5621, "3698", "063014"},
+				   {"1234567890abcdefabcdef0987654321", 1313999047, 2053, "6984", "302593"},
+				   {"87524138025adcfe2584376195abfedc", 1313999067, 2058, "3024", "657337"},
+				   {"87524138025adcfeabfedc2584376195", 1313999098, 2056, "2018", "345821"}};
+
+/* Payment tokens of the secret 00 01 … 1f; docs/format.md has them too. */
+static const struct
+{
+	uint64_t step;
+	int64_t token;
+} token_vectors[] = {{UINT64_C(0), INT64_C(280864461583198223)},
+					 {UINT64_C(1), INT64_C(287284191536767789)},
+					 {UINT64_C(29736000), INT64_C(281894857536431720)},
+					 {UINT64_C(4294967296), INT64_C(281965273901445589)},
+					 {UINT64_C(9223372036854775807), INT64_C(286097497365353774)}};
+
+/* Is this the password? */
+static void
+check_totp(DcepDigest digest, size_t secret_len, uint64_t seconds, const char *expected)
+{
+	static const char secret[] = "1234567890123456789012345678901234567890123456789012345678901234";
+	char out[DCEP_OTP_DIGITS_MAX + 1];
+
+	ok(dcep_otp_hotp(digest, secret, secret_len, seconds / 30, 8, out) && strcmp(out, expected) == 0,
+	   "TOTP at %llu, secret of %zu bytes", (unsigned long long) seconds, secret_len);
+}
+
+static void
+test_passwords(void)
+{
+	char out[DCEP_OTP_DIGITS_MAX + 1];
+	uint8_t secret[DCEP_HASH_LEN];
+	DcepDigest digest;
+	int64_t token;
+
+	for (size_t i = 0; i < sizeof(hotp_vectors) / sizeof(hotp_vectors[0]); i++)
+		ok(dcep_otp_hotp(DCEP_DIGEST_SHA1, "12345678901234567890", 20, i, 6, out) && strcmp(out, hotp_vectors[i]) == 0,
+		   "HOTP of counter %zu", i);
+	for (size_t i = 0; i < sizeof(totp_vectors) / sizeof(totp_vectors[0]); i++)
+	{
+		check_totp(DCEP_DIGEST_SHA1, 20, totp_vectors[i].seconds, totp_vectors[i].sha1);
+		check_totp(DCEP_DIGEST_SHA256, 32, totp_vectors[i].seconds, totp_vectors[i].sha256);
+		check_totp(DCEP_DIGEST_SHA512, 64, totp_vectors[i].seconds, totp_vectors[i].sha512);
+	}
+	for (size_t i = 0; i < sizeof(sm3_vectors) / sizeof(sm3_vectors[0]); i++)
+	{
+		uint8_t key[16];
+
+		vectors_unhex(sm3_vectors[i].key, key);
+		ok(dcep_otp_sm3(key, sizeof(key), sm3_vectors[i].t, sm3_vectors[i].counter, sm3_vectors[i].challenge,
+						strlen(sm3_vectors[i].challenge), 6, out) &&
+			   strcmp(out, sm3_vectors[i].password) == 0,
+		   "GM/T 0021, vector %zu", i + 1);
+	}
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (uint8_t) i;
+	for (size_t i = 0; i < sizeof(token_vectors) / sizeof(token_vectors[0]); i++)
+		ok(dcep_otp_token(secret, token_vectors[i].step, &token) && token == token_vectors[i].token &&
+			   dcep_token_check(token) == NULL,
+		   "payment token of step %llu", (unsigned long long) token_vectors[i].step);
+	ok(dcep_otp_algorithm("sha256", &digest) && digest == DCEP_DIGEST_SHA256 &&
+		   !dcep_otp_algorithm("SHA256", &digest) && !dcep_otp_algorithm("", &digest) &&
+		   !dcep_otp_algorithm("sm3", &digest),
+	   "algorithms by their names");
+}
+
 /* Everything, in order from the bytes up. */
 static void
 run_tests(const char *format_page)
@@ -951,6 +1048,7 @@ run_tests(const char *format_page)
 	test_wallet_texts();
 	test_wallet_check_digits();
 	test_tokens();
+	test_passwords();
 	test_base64();
 	test_coin_lengths(0, 1);
 	test_coin_lengths(4, 7);
