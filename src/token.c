@@ -176,7 +176,8 @@ is_swept(const DcepToken *row, int which, TimestampTz now)
 {
 	if (row->valid_until <= now)
 		return true;
-	return row->computed ? (which & DCEP_SWEEP_COMPUTED) && !row->used : (which & DCEP_SWEEP_DRAWN) != 0;
+	return row->computed ? (which & DCEP_SWEEP_COMPUTED) && (!row->used || which == DCEP_SWEEP_SECRET)
+						 : (which & DCEP_SWEEP_DRAWN) != 0;
 }
 
 /* All tokens of a wallet as they are now; palloc'd. */

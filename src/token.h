@@ -38,7 +38,8 @@ typedef enum DcepSweep
 {
 	DCEP_SWEEP_EXPIRED = 0,
 	DCEP_SWEEP_DRAWN = 1,
-	DCEP_SWEEP_COMPUTED = 2 /* but for those that were used */
+	DCEP_SWEEP_COMPUTED = 2, /* but for those that were used */
+	DCEP_SWEEP_SECRET = 6	 /* all that are computed: their secret is given up, so that none comes again */
 } DcepSweep;
 
 /* Opens dcep.token, for writing, and everything with it; and closes it. */

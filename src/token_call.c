@@ -185,7 +185,7 @@ dcep_enroll_token(PG_FUNCTION_ARGS)
 	wallet = get_wallet(fcinfo);
 	dcep_token_lock_holder(wallet);
 	table = dcep_tokens_open();
-	(void) dcep_token_sweep(table, wallet, DCEP_SWEEP_COMPUTED, &others);
+	(void) dcep_token_sweep(table, wallet, DCEP_SWEEP_SECRET, &others);
 	dcep_tokens_close(table);
 	compute_secret(wallet, enter_enrolment(wallet), secret);
 	CommandCounterIncrement();
