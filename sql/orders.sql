@@ -273,7 +273,7 @@ SELECT * FROM t.break_order($$UPDATE dcep.act_chain SET seq = seq - 1 WHERE inst
 SELECT * FROM t.break_order($$UPDATE dcep.control_order SET valid_until = '2030-01-01' WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
 SELECT * FROM t.break_order($$DELETE FROM dcep.control_order WHERE id = (SELECT id FROM t.order_name WHERE name = 'future')$$);
 SELECT * FROM t.break_order($$DELETE FROM dcep.control_effect$$);
-SELECT * FROM t.break_order($$UPDATE dcep.wallet SET flags = flags & 3$$);
+SELECT * FROM t.break_order($$UPDATE dcep.wallet SET flags = flags & ~4$$);
 SELECT * FROM t.break_order($$UPDATE dcep.control_lift SET act = 0 WHERE order_id = (SELECT id FROM t.order_name WHERE name = 'debit')$$);
 -- A payment against an order: the order was put out of effect meanwhile.
 SELECT t.impose('violated', format('%L, %L, %L', 'freeze', t.wallet('olga'), 'C-14'));

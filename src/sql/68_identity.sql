@@ -66,7 +66,7 @@ BEGIN
     END IF;
     EXECUTE format('SELECT %I.dearmor($1)', dcep.pgcrypto_schema()) INTO public_key USING armored;
     first_byte := CASE WHEN octet_length(public_key) > 0 THEN get_byte(public_key, 0) ELSE 0 END;
-    IF CASE WHEN first_byte >= 192 THEN first_byte - 192 ELSE (first_byte - 128) / 4 END <> 6 THEN
+    IF (CASE WHEN first_byte >= 192 THEN first_byte - 192 ELSE (first_byte - 128) / 4 END) <> 6 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'this is not an OpenPGP public key',
             HINT = 'Give what gpg --armor --export prints.';
     END IF;

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION dcep.parse_device_key(text) IS
 'Internal: suite and raw bytes of a public key, given in PEM, hexadecimal or base64. Errors: 22004, 22023';
 
 CREATE FUNCTION dcep.device_key_message(wallet dcep.wallet_id, public_key text) RETURNS bytea
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT convert_to('dcep device v1', 'UTF8') || '\x0000'::bytea
            || int4send(8) || int8send(wallet::bigint)
            || int4send(octet_length(k.public_key)) || k.public_key

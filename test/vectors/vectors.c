@@ -15,22 +15,28 @@
 
 #define BATCH_SIZE 7
 #define BATCH_INDEX 4
+#define EXAMPLE_TOKEN UINT64_C(281234567890123456)
 
 typedef struct Example
 {
 	int suite;
 	const char *private_key;
-	const char *signature; /* NULL: deterministic */
+	const char *signature;		  /* of the transfer; NULL: deterministic */
+	const char *device_signature; /* of the instruction, where the key is that of the payer's device; likewise */
 } Example;
 
 static const Example examples[] = {
-	{DCEP_SUITE_ED25519, "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", NULL},
+	{DCEP_SUITE_ED25519, "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", NULL, NULL},
 	{DCEP_SUITE_SM2, "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8",
 	 "a9aa8cf3a541354e21a40eada26ba862199bb775a5b1e69d2294be9fc0fa983e"
-	 "e4ebcf987ca24c3648286664ed3f35ad47377b58b70e2f6311db3ad9d0a5cf28"},
+	 "e4ebcf987ca24c3648286664ed3f35ad47377b58b70e2f6311db3ad9d0a5cf28",
+	 "f4904e1463a993dc01d4efc5724818cc39c70551804abdb9a3591dbc97453226"
+	 "2d0ffbd4f6feb3b2428d2369ac24e4643f91ed0ff5fb30a1b2e492d8f8ecf827"},
 	{DCEP_SUITE_P256, "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
 	 "d6f2794dc7abee495b0934f94ffa5c4ca3d21348d6f461f3e685d38552475742"
-	 "4154cb47405d72a3fef7551241858d508719ad016c9ad1e0619c21ca7f22ff67"},
+	 "4154cb47405d72a3fef7551241858d508719ad016c9ad1e0619c21ca7f22ff67",
+	 "5addc43131be929696da6f14a074f6628ee3b2464248aa2c0f20df565443a198"
+	 "1fbdb44cec22db75a7f04c0b277098c3f7e83f7e4021927ad0db54f66621854d"},
 };
 
 static char text[16384];
@@ -160,7 +166,7 @@ add_instructed(DcepContext context)
 	char token[DCEP_TOKEN_PROOF_LEN];
 	char device_signature[DCEP_SIGNATURE_LEN];
 
-	dcep_put_u64((uint8_t *) token, UINT64_C(281234567890123456));
+	dcep_put_u64((uint8_t *) token, EXAMPLE_TOKEN);
 	memset(token + 8, 0xcd, DCEP_TOKEN_SALT_LEN);
 	memset(device_signature, 0xef, DCEP_SIGNATURE_LEN);
 	context.kind = DCEP_KIND_TOKEN;
@@ -173,6 +179,32 @@ add_instructed(DcepContext context)
 	add_hex("device_signature", (const uint8_t *) device_signature, sizeof(device_signature));
 	dcep_context_put(&context, bytes);
 	add_hex("signed_context", bytes, dcep_context_length(&context));
+}
+
+/* What the payer's device signs of the transfer, returns its length. */
+static size_t
+put_instruction(const DcepContext *context, uint8_t *out)
+{
+	dcep_instruction_put("CNY", context, out);
+	return dcep_instruction_length(context);
+}
+
+/* Signs the instruction, or takes the signature that was kept; it must be valid either way. */
+static bool
+add_device_signature(const Example *example, const uint8_t *instruction, size_t len)
+{
+	DcepKeyPair *key = vectors_key(example->suite, example->private_key);
+	uint8_t signature[DCEP_SIGNATURE_LEN];
+	bool done = key != NULL;
+
+	if (done && example->device_signature != NULL)
+		vectors_unhex(example->device_signature, signature);
+	else if (done)
+		done = dcep_sign(key, instruction, len, signature);
+	done = done && dcep_verify(key, instruction, len, signature) == DCEP_SIGNATURE_VALID;
+	add_hex(dcep_suite_name(example->suite), signature, DCEP_SIGNATURE_LEN);
+	dcep_key_free(key);
+	return done;
 }
 
 /* Signs the example, or takes the signature that was kept; it must be valid either way. */
@@ -254,6 +286,29 @@ add_suite(const Example *example, const DcepContext *context)
 	return done;
 }
 
+/* Adds the instruction of the transfer, signed with each key, and that of the payment to a token. */
+static bool
+add_instructions(DcepContext context)
+{
+	uint8_t bytes[512];
+	char token[8];
+	size_t len = put_instruction(&context, bytes);
+
+	add("\n[instruction]\n");
+	add_hex("instruction", bytes, len);
+	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
+	{
+		if (!add_device_signature(&examples[i], bytes, len))
+			return false;
+	}
+	dcep_put_u64((uint8_t *) token, EXAMPLE_TOKEN);
+	context.kind = DCEP_KIND_TOKEN;
+	context.token = (DcepText){token, sizeof(token)};
+	context.memo = (DcepText){"", 0};
+	add_hex("token_instruction", bytes, put_instruction(&context, bytes));
+	return true;
+}
+
 /* The text that stands in docs/format.md. */
 const char *
 vectors_text(void)
@@ -268,5 +323,5 @@ vectors_text(void)
 			return NULL;
 	}
 	add_instructed(context);
-	return text;
+	return add_instructions(context) ? text : NULL;
 }

@@ -177,6 +177,14 @@ def encode_context(transfer, token=None, device_signature=None):
     return b"dcep context v1\x00" + encoded + ABSENT + instruction
 
 
+def encode_instruction(transfer, kind, payee, memo):
+    fields = [b"CNY", int(kind).to_bytes(1, "big")]
+    fields += [int(number).to_bytes(8, "big") for number in (transfer["payer"], payee, transfer["amount"])]
+    fields += [transfer["key"].encode()]
+    encoded = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    return b"dcep instruct v1" + encoded + encode_optional(memo)
+
+
 # The vectors on it.
 
 
@@ -207,6 +215,18 @@ def check_vectors(vectors):
     yield "a context with a token", encode_context(to_token, token["token"]).hex() == token["context"]
     yield "a context with a device's signature", (
         encode_context(to_token, token["token"], token["device_signature"]).hex() == token["signed_context"]
+    )
+    device = vectors["instruction"]
+    instruction = encode_instruction(transfer, transfer["kind"], transfer["payee"], None)
+    yield "an instruction", instruction.hex() == device["instruction"]
+    yield "its signature by the payer's device", ed25519_verify(
+        public_key, instruction, bytes.fromhex(device["ed25519"])
+    )
+    yield "of another amount it is none", not ed25519_verify(
+        public_key, encode_instruction({**transfer, "amount": "1251"}, 2, transfer["payee"], None), bytes.fromhex(device["ed25519"])
+    )
+    yield "an instruction to a token, with an empty memo", (
+        encode_instruction(transfer, 8, int(token["token"][:16], 16), "").hex() == device["token_instruction"]
     )
     yield "it has the hash given", H(b"\x01" + context).hex() == alone["context_hash"]
     for name, coin, owner, amount in (
