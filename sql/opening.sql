@@ -68,7 +68,11 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         RAISE NOTICE '%', SQLERRM;
     END;
-    PERFORM set_config('dcep.session_case', '1', true);
+    BEGIN
+        PERFORM set_config('dcep.session_case', '1', true);
+    EXCEPTION WHEN OTHERS THEN
+        RAISE NOTICE '%', SQLERRM;
+    END;
     RETURN '{"21": [], "22": [], "23": [], "24": []}';
 END
 $$;

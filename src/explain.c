@@ -83,8 +83,8 @@ typedef struct Explanation
 	DcepPurse *payer; /* the one that would pay */
 	DcepPurse *payee;
 	DcepClass own[2]; /* room for limits that are not their class's */
-	bool refused; /* by a rule that was asked before */
-	bool acts;	  /* the caller acts for the payer */
+	bool refused;	  /* by a rule that was asked before */
+	bool acts;		  /* the caller acts for the payer */
 } Explanation;
 
 /* Opens what is looked at. */

@@ -39,11 +39,11 @@ typedef struct Payment
 	Snapshot snapshot; /* taken under the locks */
 	TimestampTz now;
 	DateADT day;
-	bool burns;				   /* redemption: the payee gets no coin */
-	bool mints;				   /* issue: the payer spends no coin */
-	bool consolidates;		   /* the payer is the payee, and its coins decide the amount */
-	bool recovers;			   /* by order of two authorities: no restriction or limit stands against it */
-	const DcepClass *limits;	   /* of the payer that is named, and of the payee */
+	bool burns;				 /* redemption: the payee gets no coin */
+	bool mints;				 /* issue: the payer spends no coin */
+	bool consolidates;		 /* the payer is the payee, and its coins decide the amount */
+	bool recovers;			 /* by order of two authorities: no restriction or limit stands against it */
+	const DcepClass *limits; /* of the payer that is named, and of the payee */
 	const DcepClass *payee_limits;
 	DcepClass own[2];		   /* room for those that are not their class's */
 	DcepText device_signature; /* of the payer's device, verified; absent where there is none */

@@ -267,6 +267,7 @@ CREATE TABLE dcep.opening (
 );
 CREATE INDEX opening_wallet ON dcep.opening (wallet);
 COMMENT ON TABLE dcep.opening IS 'The two verdicts by which a wallet got its class, at each opening and change of class. Append-only; it has no identity in it, only the names of what a request brought. A refusal leaves nothing here';
+COMMENT ON SEQUENCE dcep.opening_id_seq IS 'Order of openings; gaps are normal';
 COMMENT ON COLUMN dcep.opening.id IS 'Order of entries; gaps are normal';
 COMMENT ON COLUMN dcep.opening.wallet IS 'The wallet';
 COMMENT ON COLUMN dcep.opening.requested_class IS 'Class that the request asked for; NULL where it left the choice';

@@ -409,7 +409,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT policy FROM pg_proc AS p WHERE p.oid = function;
     IF policy.prokind <> 'f' OR policy.proretset OR policy.prorettype <> 'jsonb'::regtype
-       OR policy.proargtypes::oid[] <> ARRAY['integer'::regtype, 'jsonb'::regtype]::oid[] THEN
+       OR policy.pronargs <> 2 OR policy.proargtypes[0] <> 'integer'::regtype OR policy.proargtypes[1] <> 'jsonb'::regtype THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('%s is no opening policy', function),
             DETAIL = 'It is a function of an institution''s code and a request: (integer, jsonb) returning jsonb.';
     END IF;
@@ -466,7 +466,7 @@ BEGIN
     FOR member IN
         SELECT w.id, dcep.held_now(w.id) AS held, n.max_balance, n.given_balance, n.max_day, n.given_day, n.max_year, n.given_year
           FROM dcep.wallet AS w CROSS JOIN LATERAL dcep.limits_before_sharing(w.id) AS n
-         WHERE wallet IN (w.id, w.parent) AND w.status = 'open' ORDER BY w.id
+         WHERE require_fit.wallet IN (w.id, w.parent) AND w.status = 'open' ORDER BY w.id
     LOOP
         detail := CASE
             WHEN member.held > member.max_balance - member.given_balance
@@ -481,7 +481,7 @@ BEGIN
       FROM dcep.wallet AS w CROSS JOIN LATERAL dcep.own_limits(w.id) AS o CROSS JOIN LATERAL dcep.limits_before_sharing(w.parent) AS n
      CROSS JOIN LATERAL (VALUES ('max_day', o.max_day, n.max_day), ('max_year', o.max_year, n.max_year),
                                 ('max_balance', o.max_balance, n.max_balance)) AS k (name, own, of_parent)
-     WHERE w.parent = wallet AND w.status = 'open' AND k.own IS NULL AND k.of_parent IS NOT NULL ORDER BY w.id, k.name LIMIT 1;
+     WHERE w.parent = require_fit.wallet AND w.status = 'open' AND k.own IS NULL AND k.of_parent IS NOT NULL ORDER BY w.id, k.name LIMIT 1;
     IF detail IS NOT NULL THEN
         PERFORM dcep.not_qualified(detail, 'Give it one with dcep.set_limits() first.');
     END IF;

@@ -145,7 +145,7 @@ BEGIN
                     ('max_year', own.max_year, of_class.max_year), ('max_balance', own.max_balance, of_class.max_balance)) AS k (name, own, of_class);
     SELECT w.id INTO eager
       FROM dcep.wallet AS w CROSS JOIN LATERAL dcep.limits_before_sharing(w.id) AS n
-     WHERE w.parent = wallet AND w.status = 'open' AND (own.max_payment < COALESCE(n.max_payment, own.max_payment + 1)
+     WHERE w.parent = require_within_class.wallet AND w.status = 'open' AND (own.max_payment < COALESCE(n.max_payment, own.max_payment + 1)
            OR (own.max_day IS NOT NULL AND n.max_day IS NULL) OR (own.max_year IS NOT NULL AND n.max_year IS NULL)
            OR (own.max_balance IS NOT NULL AND n.max_balance IS NULL)) ORDER BY w.id LIMIT 1;
     IF eager IS NOT NULL OR given.day_sum > own.max_day OR given.year_sum > own.max_year OR given.balance > own.max_balance THEN
