@@ -2,7 +2,7 @@
 -- other programs; here are what needs none, and the vectors' fixed ones.
 \set SHOW_CONTEXT never
 SET datestyle = 'ISO';
-SELECT t.open('dora', 2, 1, 1000), t.open('dirk', 2, 1, 1000), t.open('dina', 3, 1, 1000);
+SELECT t.open('delia', 2, 1, 1000), t.open('dirk', 2, 1, 1000), t.open('dina', 3, 1, 1000);
 -- Public halves of the keys of docs/format.md.
 \set ed25519 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
 \set p256 0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299
@@ -16,17 +16,17 @@ FROM unnest(ARRAY[:'ed25519', upper(:'p256'), ' ' || :'sm2' || ' ', encode(decod
 SELECT left(given, 30), t.try(format('SELECT dcep.parse_device_key(%L)', given))
 FROM unnest(ARRAY['', 'hello', 'd75a', repeat('00', 32), '05' || repeat('11', 64), E'-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', NULL]) AS given;
 
-SELECT role, t.as_role(role, format('SELECT dcep.add_device_key(%L, %L)', t.w('dora'), :'ed25519')) FROM unnest(ARRAY['regress_bank3', 'regress_central', 'regress_auditor']) AS role;
+SELECT role, t.as_role(role, format('SELECT dcep.add_device_key(%L, %L)', t.w('delia'), :'ed25519')) FROM unnest(ARRAY['regress_bank3', 'regress_central', 'regress_auditor']) AS role;
 SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('nobody'), :'ed25519')), t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('vault2'), :'ed25519')),
        t.try(format('SELECT dcep.add_device_key(NULL, %L)', :'ed25519'));
 SET ROLE regress_bank2;
-SELECT dcep.add_device_key(t.w('dora'), :'ed25519') AS number;
-SELECT number, suite, encode(public_key, 'hex') = :'ed25519' AS is_it, revoked_at FROM dcep.device_key WHERE wallet = t.w('dora');
+SELECT dcep.add_device_key(t.w('delia'), :'ed25519') AS number;
+SELECT number, suite, encode(public_key, 'hex') = :'ed25519' AS is_it, revoked_at FROM dcep.device_key WHERE wallet = t.w('delia');
 RESET ROLE;
-SELECT flags FROM dcep.wallet WHERE id = t.w('dora');
+SELECT flags FROM dcep.wallet WHERE id = t.w('delia');
 -- The second one needs the first one's consent.
-SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('dora'), :'p256')), t.try(format('SELECT dcep.add_device_key(%L, %L, %L)', t.w('dora'), :'p256', '\x' || repeat('00', 64)));
-SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('dora'), :'ed25519'));
+SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('delia'), :'p256')), t.try(format('SELECT dcep.add_device_key(%L, %L, %L)', t.w('delia'), :'p256', '\x' || repeat('00', 64)));
+SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('delia'), :'ed25519'));
 SELECT encode(dcep.device_key_message('0002999999999990', :'ed25519'), 'hex');
 
 -- --- what is signed -------------------------------------------------------------
@@ -51,38 +51,38 @@ FROM (VALUES ('ed25519', '\xffa1a89039fd04f08b50ee8c267c8a7b3bda9a1e04292247f294
 -- --- paying ----------------------------------------------------------------------
 
 \set zeros '\\x00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000'
-SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('dora'), t.w('dirk')));
-SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k1'')', t.w('dora'), t.w('dirk')));
-SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, NULL, NULL, %L)', t.w('dora'), t.w('dirk'), :'zeros'));
-SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k1'', NULL, %L)', t.w('dora'), t.w('dirk'), signature)) FROM unnest(ARRAY[:'zeros', '\x00', '\x']) AS signature;
-SELECT t.try(format('INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES (''exchange_out'', %L, %L, 1)', t.w('dora'), t.w('vault2')));
-SELECT s.sqlstate, s.detail FROM dcep.submit(ARRAY[ROW(t.w('dora'), t.w('dirk'), 1, 'k1', NULL)::dcep.instruction]) AS s;
+SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('delia'), t.w('dirk')));
+SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k1'')', t.w('delia'), t.w('dirk')));
+SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, NULL, NULL, %L)', t.w('delia'), t.w('dirk'), :'zeros'));
+SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k1'', NULL, %L)', t.w('delia'), t.w('dirk'), signature)) FROM unnest(ARRAY[:'zeros', '\x00', '\x']) AS signature;
+SELECT t.try(format('INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES (''exchange_out'', %L, %L, 1)', t.w('delia'), t.w('vault2')));
+SELECT s.sqlstate, s.detail FROM dcep.submit(ARRAY[ROW(t.w('delia'), t.w('dirk'), 1, 'k1', NULL)::dcep.instruction]) AS s;
 -- Where several apply: key used for something else before, everything about kinds and restrictions after.
-SELECT dcep.freeze(t.w('dora'), 'both', 'test');
-SELECT left(t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('dora'), t.w('dirk'))), 5), left(t.try(format('SELECT dcep.transfer(%L, %L, 0)', t.w('dora'), t.w('dirk'))), 5);
-SELECT dcep.unfreeze(t.w('dora'), 'both', 'test');
-SELECT flags FROM dcep.wallet WHERE id = t.w('dora');
+SELECT dcep.freeze(t.w('delia'), 'both', 'test');
+SELECT left(t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('delia'), t.w('dirk'))), 5), left(t.try(format('SELECT dcep.transfer(%L, %L, 0)', t.w('delia'), t.w('dirk'))), 5);
+SELECT dcep.unfreeze(t.w('delia'), 'both', 'test');
+SELECT flags FROM dcep.wallet WHERE id = t.w('delia');
 -- It receives, and consolidates, without.
-SELECT t.pay('dirk', 'dora', 5), t.pay('dirk', 'dora', 6), dcep.consolidate(t.w('dora'));
+SELECT t.pay('dirk', 'delia', 5), t.pay('dirk', 'delia', 6), dcep.consolidate(t.w('delia'));
 -- A signature that nobody can verify is not stored.
-SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k2'', NULL, %L)', t.w('dirk'), t.w('dora'), :'zeros'));
+SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k2'', NULL, %L)', t.w('dirk'), t.w('delia'), :'zeros'));
 
 -- --- revoking ----------------------------------------------------------------------
 
-SELECT t.try(format('SELECT dcep.revoke_device_key(%L, %s)', t.w('dora'), a)) FROM unnest(ARRAY[$$1, ''$$, $$1, NULL$$, $$NULL, 'x'$$, $$2, 'x'$$]) AS a;
-SELECT t.as_role('regress_bank3', format('SELECT dcep.revoke_device_key(%L, 1, ''lost'')', t.w('dora'))), t.as_role('regress_bank3', format('SELECT dcep.revoke_device_key(%L, 2, ''lost'')', t.w('dora')));
+SELECT t.try(format('SELECT dcep.revoke_device_key(%L, %s)', t.w('delia'), a)) FROM unnest(ARRAY[$$1, ''$$, $$1, NULL$$, $$NULL, 'x'$$, $$2, 'x'$$]) AS a;
+SELECT t.as_role('regress_bank3', format('SELECT dcep.revoke_device_key(%L, 1, ''lost'')', t.w('delia'))), t.as_role('regress_bank3', format('SELECT dcep.revoke_device_key(%L, 2, ''lost'')', t.w('delia')));
 SET ROLE regress_bank2;
-SELECT dcep.revoke_device_key(t.w('dora'), 1, 'lost');
+SELECT dcep.revoke_device_key(t.w('delia'), 1, 'lost');
 RESET ROLE;
-SELECT number, revoked_at IS NOT NULL AS revoked, revocation_reason FROM dcep.device_key WHERE wallet = t.w('dora');
-SELECT t.try(format('SELECT dcep.revoke_device_key(%L, 1, ''again'')', t.w('dora')));
-SELECT left(t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('dora'), t.w('dirk'))), 5);
+SELECT number, revoked_at IS NOT NULL AS revoked, revocation_reason FROM dcep.device_key WHERE wallet = t.w('delia');
+SELECT t.try(format('SELECT dcep.revoke_device_key(%L, 1, ''again'')', t.w('delia')));
+SELECT left(t.try(format('SELECT dcep.transfer(%L, %L, 1)', t.w('delia'), t.w('dirk'))), 5);
 -- The operator adds the next one; a key that was revoked does not come back.
-SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('dora'), :'ed25519'));
-SELECT dcep.add_device_key(t.w('dora'), :'sm2') AS number;
+SELECT t.try(format('SELECT dcep.add_device_key(%L, %L)', t.w('delia'), :'ed25519'));
+SELECT dcep.add_device_key(t.w('delia'), :'sm2') AS number;
 -- Nothing else of a key ever changes.
-SELECT t.try('UPDATE dcep.device_key SET number = number + 7 WHERE wallet = ' || quote_literal(t.w('dora'))), t.try('DELETE FROM dcep.device_key'), t.try('TRUNCATE dcep.device_key');
-SELECT kind, body::jsonb - 'wallet' - 'valid_from' - 'revoked_at' AS body FROM dcep.act WHERE body::jsonb ->> 'wallet' = t.w('dora')::text AND kind ~ 'device' ORDER BY seq;
+SELECT t.try('UPDATE dcep.device_key SET number = number + 7 WHERE wallet = ' || quote_literal(t.w('delia'))), t.try('DELETE FROM dcep.device_key'), t.try('TRUNCATE dcep.device_key');
+SELECT kind, body::jsonb - 'wallet' - 'valid_from' - 'revoked_at' AS body FROM dcep.act WHERE body::jsonb ->> 'wallet' = t.w('delia')::text AND kind ~ 'device' ORDER BY seq;
 
 -- --- what the auditor finds ----------------------------------------------------------
 
@@ -97,14 +97,14 @@ SELECT check_name, detail FROM dcep.audit_devices();
 SELECT t.pay('dirk', 'dina', 5);
 BEGIN;
 ALTER TABLE dcep.device_key DISABLE TRIGGER ALL;
-UPDATE dcep.device_key SET public_key = decode(:'p256', 'hex'), suite = 'p256' WHERE wallet = t.w('dora') AND number = 2;
-UPDATE dcep.device_key SET revoked_at = revoked_at - interval '1 day' WHERE wallet = t.w('dora') AND number = 1;
+UPDATE dcep.device_key SET public_key = decode(:'p256', 'hex'), suite = 'p256' WHERE wallet = t.w('delia') AND number = 2;
+UPDATE dcep.device_key SET revoked_at = revoked_at - interval '1 day' WHERE wallet = t.w('delia') AND number = 1;
 INSERT INTO dcep.device_key SELECT t.w('dirk'), 1, 'sm2', decode(:'sm2', 'hex'), '2020-01-01', NULL, NULL, 0;
 UPDATE dcep.wallet SET flags = 8 WHERE id = t.w('dina');
 SELECT check_name, t.name(wallet) AS wallet, t.transfer(transfer) AS transfer, detail FROM dcep.audit_devices() ORDER BY 1, 2, 3;
 ROLLBACK;
 BEGIN;
 ALTER TABLE dcep.device_key DISABLE TRIGGER ALL;
-DELETE FROM dcep.device_key WHERE wallet = t.w('dora');
+DELETE FROM dcep.device_key WHERE wallet = t.w('delia');
 SELECT check_name, t.name(wallet) AS wallet, regexp_replace(detail, 'act [0-9]+', 'act (id)') AS detail FROM dcep.audit_devices() ORDER BY 1, 2;
 ROLLBACK;

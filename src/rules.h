@@ -11,7 +11,7 @@
 
 #include "config.h"
 #include "control.h"
-#include "limits.h"
+#include "own_limits.h"
 #include "refusal.h"
 
 /* What dcep.wallet.flags says of a wallet. */

@@ -1,5 +1,5 @@
 /*
- * limits.h: limits that a wallet has beside those of its class.
+ * own_limits.h: limits that a wallet has beside those of its class.
  *
  * A sub-wallet has limits of its own, and what it was given is taken off its
  * parent's: so the sum of what a family may pay or hold is never more than its
@@ -8,8 +8,8 @@
  * that was decided last stands. A wallet that has any has DCEP_FLAG_LIMITED in
  * its flags, so that the others cost nothing here.
  */
-#ifndef DCEP_LIMITS_H
-#define DCEP_LIMITS_H
+#ifndef DCEP_OWN_LIMITS_H
+#define DCEP_OWN_LIMITS_H
 
 #include "postgres.h"
 

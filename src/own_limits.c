@@ -1,7 +1,7 @@
 /*
- * limits.c: limits that a wallet has beside those of its class.
+ * own_limits.c: limits that a wallet has beside those of its class.
  */
-#include "limits.h"
+#include "own_limits.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"
