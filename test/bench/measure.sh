@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+#
+# Measures pgbench scripts: rate and server CPU of each run are a line of $dir/figures.
+#
+# Reads of its caller: dir, where files are kept; cluster, the data folder of the server; warm_up and each, seconds.
+
+dir=${dir:?} cluster=${cluster:-}
+
+# Server CPU seconds so far: of the postmaster, its living children and those that have ended.
+server_cpu()
+{
+	local postmaster pid
+	postmaster=$(head -1 "$cluster/postmaster.pid")
+	# A child may end while it is looked at.
+	{ cat "/proc/$postmaster/stat"; for pid in $(pgrep -P "$postmaster"); do cat "/proc/$pid/stat" || true; done; } 2>/dev/null |
+		awk -v own="$postmaster" -v tick="$(getconf CLK_TCK)" \
+			'{ ticks += $14 + $15; if ($1 == own) ticks += $16 + $17 } END { print ticks / tick }'
+}
+
+# Adds a line to the figures: name, how many a second, CPU seconds before and after, how many were done.
+note()
+{
+	awk -v name="$1" -v rate="$2" -v before="$3" -v after="$4" -v done="$5" \
+		'BEGIN { printf "%s %.1f %.2f\n", name, rate, (after - before) * 1e6 / done }' >>"$dir/figures"
+}
+
+# One measurement of single transactions: name, database, script or `builtin`, clients[, seconds to warm up[, seconds]].
+# A new connection meets pages that its process has not mapped yet; the applications' ones are open
+# for long. So the first seconds do not count.
+measure()
+{
+	local name=$1 database=$2 script=$3 count=$4 warm=${5:-$warm_up} seconds=${6:-$each} before after rate
+	local options=(-n -M prepared -P 1 -c "$count" -j 2 -T "$((warm + seconds))")
+	[[ $database == tpcb ]] || options+=(-U bench_bank)
+	[[ $script == builtin ]] || options+=(-f "$script")
+	pgbench "${options[@]}" "$database" >"$dir/pgbench.out" 2>&1 &
+	sleep "$warm"
+	before=$(server_cpu)
+	sleep "$seconds"
+	after=$(server_cpu)
+	wait $! || { cat "$dir/pgbench.out" >&2; exit 1; }
+	rate=$(awk -v warm="$warm" '/^progress/ && $2 > warm + 0.5 { sum += $4; n++ } END { print sum / n }' "$dir/pgbench.out")
+	note "$name" "$rate" "$before" "$after" "$(awk -v r="$rate" -v s="$seconds" 'BEGIN { print r * s }')"
+}
