@@ -269,7 +269,7 @@ begin_round(int task)
 {
 	Round *round = &rounds[task];
 	int64 *rows;
-	uint64 count;
+	uint64 count = 0;
 
 	round->begun = GetCurrentTimestamp();
 	round->done = 0;
@@ -290,7 +290,7 @@ go_on(int task)
 	Round *round = &rounds[task];
 	int64 piece = round->piece[round->next];
 	int64 *rows;
-	uint64 count;
+	uint64 count = 0;
 	bool again = false;
 
 	Assert(round->next < round->count);
