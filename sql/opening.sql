@@ -122,6 +122,7 @@ SELECT t.open('payer', 2, 31), t.open('taker', 2, 32, 50);
 SELECT t.try($$SELECT t.pay('giver', 'payer', 1)$$), t.try($$SELECT t.pay('taker', 'giver', 1)$$);
 SELECT t.pay('giver', 'taker', 1);
 SELECT c, t.try(format('INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES (%s, 1)', c)) FROM unnest(ARRAY[$$'exchange_in', dcep.vault(2), t.w('payer')$$, $$'exchange_out', t.w('taker'), dcep.vault(2)$$]) AS c;
+SELECT t.try(format('SELECT dcep.open_wallet(2, %L)', jsonb_build_object('parent', t.w('taker'))));
 SELECT rule, verdict, sqlstate FROM dcep.explain_transfer(t.w('taker'), t.w('payer'), 1, 'transfer') WHERE verdict = 'refuse';
 
 -- --- limits and sub-wallets ----------------------------------------------------------

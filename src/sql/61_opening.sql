@@ -228,7 +228,7 @@ BEGIN
     IF chosen IS NULL THEN
         SELECT string_agg(dcep.reason_text(a.key::integer, a.value || (behaviour -> a.key)), ' ' ORDER BY a.key::integer) INTO against
           FROM jsonb_each(authentication) AS a WHERE a.key = COALESCE(wanted::text, a.key);
-        PERFORM dcep.not_qualified(against, 'Bring what is missing, or ask for another class; dcep.assess_opening() shows all verdicts.');
+        PERFORM dcep.not_qualified(COALESCE(against, 'No class can be opened today.'), 'Bring what is missing, or ask for another class; dcep.assess_opening() shows all verdicts.');
     END IF;
     RETURN chosen;
 END
@@ -285,7 +285,8 @@ BEGIN
          WHERE w.id = take_slots.wallet GROUP BY 1, 2, 3, 4, 5 ORDER BY s.scope, i.hash
     LOOP
         IF NOT dcep.take_slot(wallet, place.scope, place.hash, place.places) THEN
-            PERFORM dcep.not_qualified(dcep.reason_text(place.class, to_jsonb(ARRAY[place.reason])), NULL);
+            PERFORM dcep.not_qualified(dcep.reason_text(place.class, to_jsonb(ARRAY[place.reason])),
+                                       'Another opening came first; dcep.assess_opening() shows all verdicts.');
         END IF;
     END LOOP;
 END

@@ -284,7 +284,8 @@ BEGIN
         PERFORM dcep.not_qualified(format('A sub-wallet has the class of its parent, %s.', parent.class), 'Leave the class out.');
     END IF;
     IF NOT EXISTS (SELECT FROM dcep.classes_now() AS c WHERE c.class = parent.class AND 'sub_wallets' = ANY (c.services)) THEN
-        PERFORM dcep.not_qualified(format('Class %s gives no sub-wallets.', parent.class), NULL);
+        PERFORM dcep.not_qualified(format('Class %s gives no sub-wallets.', parent.class),
+                                   'Change the class of the parent first.');
     END IF;
     RETURN parent;
 END
