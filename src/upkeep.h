@@ -24,7 +24,7 @@ typedef struct DcepTask
 	int64 lot;		  /* a piece of which so much was done at once is not finished: again */
 } DcepTask;
 
-#define DCEP_TASKS 2
+#define DCEP_TASKS 4
 
 extern DcepTask dcep_tasks[DCEP_TASKS];
 

@@ -28,7 +28,8 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'act', 'control_order', 'control_lift', 'recovery'] LOOP
+    FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'act', 'control_order', 'control_lift', 'recovery',
+                             'log_key', 'checkpoint'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);
@@ -40,7 +41,7 @@ BEGIN
     END LOOP;
     -- What payments write is not for statements either, but replication must
     -- carry its updates, and a dump its rows: statements alone are refused.
-    FOREACH tab IN ARRAY ARRAY['coin', 'wallet_chain', 'reserve_account'] LOOP
+    FOREACH tab IN ARRAY ARRAY['coin', 'wallet_chain', 'reserve_account', 'log_state', 'log_tile', 'log_total'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER payments_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only(''payments'')', tab);
