@@ -60,12 +60,12 @@ COMMENT ON FUNCTION dcep.log_origin() IS
 CREATE FUNCTION dcep.rotate_log_key() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    next integer;
+    made integer;
 BEGIN
     LOCK TABLE dcep.log_key IN SHARE ROW EXCLUSIVE MODE;
-    SELECT COALESCE(max(k.number), 0) + 1 INTO next FROM dcep.log_key AS k;
-    INSERT INTO dcep.log_key (number, public_key) VALUES (next, dcep.make_log_key(next));
-    RETURN next;
+    SELECT COALESCE(max(k.number), 0) + 1 INTO made FROM dcep.log_key AS k;
+    INSERT INTO dcep.log_key (number, public_key) VALUES (made, dcep.make_log_key(made));
+    RETURN made;
 END
 $$;
 COMMENT ON FUNCTION dcep.rotate_log_key() IS
@@ -77,7 +77,7 @@ CREATE FUNCTION dcep.log_verifier_key(number integer DEFAULT NULL) RETURNS text
                   left(encode(sha256(convert_to(o.name || E'\n', 'UTF8') || '\x01' || k.public_key), 'hex'), 8),
                   encode('\x01' || k.public_key, 'base64'))
       FROM dcep.log_key AS k, dcep.log_origin() AS o (name)
-     WHERE number IS NULL OR k.number = log_verifier_key.number ORDER BY k.number DESC LIMIT 1
+     WHERE log_verifier_key.number IS NULL OR k.number = log_verifier_key.number ORDER BY k.number DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION dcep.log_verifier_key(integer) IS
 'Public key of the log, the last by default, as tools for signed notes read it: name, key id and key. NULL where there is none';
