@@ -8,8 +8,11 @@
 
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "access/twophase.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "storage/proc.h"
+#include "storage/sinvaladt.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
@@ -60,6 +63,33 @@ dcep_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int key_c
 #else
 	return index_beginscan(heap, index, snapshot, key_count, 0);
 #endif
+}
+
+/*
+ * Transaction id of a holder of locks, as GetLockConflicts() names it: of a
+ * session, of a prepared transaction, or of one that a restart has brought back.
+ * InvalidTransactionId where it has none, or has ended.
+ */
+static inline TransactionId
+dcep_holder_xid(VirtualTransactionId holder)
+{
+	bool have_more = false;
+	PGPROC *process;
+
+#if PG_VERSION_NUM >= 170000
+	if (holder.procNumber == INVALID_PROC_NUMBER)
+		return holder.localTransactionId;
+	process = ProcNumberGetProc(holder.procNumber);
+	if (process && process->vxid.lxid == holder.localTransactionId)
+		return process->xid;
+#else
+	if (holder.backendId == InvalidBackendId)
+		return holder.localTransactionId;
+	process = BackendIdGetProc(holder.backendId);
+	if (process && process->lxid == holder.localTransactionId)
+		return process->xid;
+#endif
+	return TwoPhaseGetXidByVirtualXID(holder, &have_more);
 }
 
 /* Which indexes of a row need new entries after an update. */

@@ -38,10 +38,12 @@ raise_unusable(const DcepSigningKey *key, const char *path, const char *why)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("private key %d of institution %04d cannot be used", key->number, key->institution),
+			 key->institution == DCEP_KEYS_OF_LOG
+				 ? errmsg("private key %d of the log cannot be used", key->number)
+				 : errmsg("private key %d of institution %04d cannot be used", key->number, key->institution),
 			 errdetail_log("File \"%s\": %s.", path, why), errdetail("%s.", why),
 			 errhint("The server needs the key's PEM file in dcep.key_directory, a regular file owned by the server's "
-					 "user with mode 0600. Without it nothing can be paid; reading and verifying go on.")));
+					 "user with mode 0600. Without it nothing can be signed; reading and verifying go on.")));
 	pg_unreachable();
 }
 
@@ -89,6 +91,26 @@ write_key_file(const DcepSigningKey *key, DcepKeyPair *pair)
 	if (len == 0)
 		dcep_crypto_raise("write a key");
 	dcep_keydir_write(key_path(key), pem, len);
+}
+
+/* Makes a key. */
+void
+dcep_keyfile_create(DcepSigningKey *key)
+{
+	DcepKeyPair *pair = dcep_key_generate(key->suite);
+
+	if (pair == NULL)
+		dcep_crypto_raise("generate a key");
+	key->public_len = (int) dcep_key_public(pair, key->public_key);
+	PG_TRY();
+	{
+		write_key_file(key, pair);
+	}
+	PG_FINALLY();
+	{
+		dcep_key_free(pair);
+	}
+	PG_END_TRY();
 }
 
 /* The number after the last that an institution has used. */
@@ -148,7 +170,6 @@ Datum
 dcep_generate_key(PG_FUNCTION_ARGS)
 {
 	DcepSigningKey key = {0};
-	DcepKeyPair *pair;
 	const DcepConfig *config;
 	int code;
 	char *suite;
@@ -164,21 +185,9 @@ dcep_generate_key(PG_FUNCTION_ARGS)
 	config = dcep_config_required();
 	key.institution = code;
 	key.suite = dcep_suite_by_name(suite);
-	pair = dcep_key_generate(key.suite);
-	if (pair == NULL)
-		dcep_crypto_raise("generate a key");
 	key.number = next_number(config, code);
-	key.public_len = (int) dcep_key_public(pair, key.public_key);
 	key.valid_from = GetCurrentTimestamp();
-	PG_TRY();
-	{
-		write_key_file(&key, pair);
-		insert_signing_key(&key);
-	}
-	PG_FINALLY();
-	{
-		dcep_key_free(pair);
-	}
-	PG_END_TRY();
+	dcep_keyfile_create(&key);
+	insert_signing_key(&key);
 	PG_RETURN_INT32(key.number);
 }

@@ -12,6 +12,12 @@
 #include "config.h"
 #include "crypto.h"
 
+/* The log's keys are those of institution 0, which there is not. */
+#define DCEP_KEYS_OF_LOG 0
+
+/* Makes a key of this institution, number and suite: writes its file, fills in the public key. */
+extern void dcep_keyfile_create(DcepSigningKey *key);
+
 /* Reads the private half of a key on record. An error (55000, with a hint) where it cannot be used. */
 extern DcepKeyPair *dcep_keyfile_read(const DcepSigningKey *key);
 

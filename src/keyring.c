@@ -99,6 +99,17 @@ find_signer(const DcepConfig *config, int institution, TimestampTz at)
 	return best;
 }
 
+/* A key on record, its private half ready. */
+DcepKeptKey *
+dcep_keyring_own(const DcepSigningKey *key)
+{
+	DcepKeptKey *kept = keep_key(key);
+
+	if (kept->private_pair == NULL)
+		kept->private_pair = dcep_keyfile_read(key);
+	return kept;
+}
+
 /* The key that an institution signs with. */
 const DcepSigningKey *
 dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at, DcepKeptKey **kept)
@@ -109,9 +120,7 @@ dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at, D
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("institution %04d has no valid signing key", institution),
 						errhint("Make one with SELECT dcep.generate_key(%d, 'ed25519').", institution)));
-	*kept = keep_key(key);
-	if ((*kept)->private_pair == NULL)
-		(*kept)->private_pair = dcep_keyfile_read(key);
+	*kept = dcep_keyring_own(key);
 	return key;
 }
 

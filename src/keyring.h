@@ -35,6 +35,9 @@ typedef struct DcepKeptKey
 extern const DcepSigningKey *dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at,
 												 DcepKeptKey **kept);
 
+/* A key on record, its private half ready; an error (55000) where its file cannot be used. */
+extern DcepKeptKey *dcep_keyring_own(const DcepSigningKey *key);
+
 /*
  * The public key of a signature made at this time, if it may be trusted;
  * else NULL and a refusal (LG102, LG103).

@@ -9,6 +9,8 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_sequence.h"
+#include "commands/sequence.h"
 #include "executor/executor.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -18,6 +20,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "seek.h"
@@ -64,6 +67,15 @@ static const char *const names[DCEP_RELATION_COUNT] = {
 	[DCEP_TOKEN_ENROLMENT_PKEY] = "token_enrolment_pkey",
 	[DCEP_TOKEN_GUESS] = "token_guess",
 	[DCEP_TOKEN_GUESS_PKEY] = "token_guess_pkey",
+	[DCEP_LOG_STATE] = "log_state",
+	[DCEP_LOG_STATE_PKEY] = "log_state_pkey",
+	[DCEP_LOG_TILE] = "log_tile",
+	[DCEP_LOG_TILE_PKEY] = "log_tile_pkey",
+	[DCEP_LOG_TILE_TOP] = "log_tile_top",
+	[DCEP_LOG_TOTAL] = "log_total",
+	[DCEP_LOG_TOTAL_PKEY] = "log_total_pkey",
+	[DCEP_CHECKPOINT] = "checkpoint",
+	[DCEP_CHECKPOINT_PKEY] = "checkpoint_pkey",
 };
 
 /* Their oids, looked up at the first use and again after anything happened to the relation. */
@@ -103,6 +115,41 @@ Oid
 dcep_relation_oid(DcepRelation relation)
 {
 	return OidIsValid(oids[relation]) ? oids[relation] : look_up(relation);
+}
+
+/* The last number that a sequence has given out: off its only page, whatever the caller's rights are. */
+int64
+dcep_sequence_last(DcepRelation sequence)
+{
+	Relation rel = relation_open(dcep_relation_oid(sequence), AccessShareLock);
+	Buffer buffer = ReadBuffer(rel, 0);
+	Page page = BufferGetPage(buffer);
+	HeapTupleData tuple = {.t_len = 0};
+	Form_pg_sequence_data data;
+	int64 last;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	tuple.t_data = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, FirstOffsetNumber));
+	data = (Form_pg_sequence_data) GETSTRUCT(&tuple);
+	last = data->is_called ? data->last_value : 0;
+	UnlockReleaseBuffer(buffer);
+	relation_close(rel, NoLock);
+	return last;
+}
+
+/* How many numbers each session takes out of a sequence at once. */
+int64
+dcep_sequence_cache(DcepRelation sequence)
+{
+	Oid oid = dcep_relation_oid(sequence);
+	HeapTuple tuple = SearchSysCache1(SEQRELID, ObjectIdGetDatum(oid));
+	int64 cache;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for sequence %u", oid);
+	cache = ((Form_pg_sequence) GETSTRUCT(tuple))->seqcache;
+	ReleaseSysCache(tuple);
+	return cache;
 }
 
 /* Opens a table. */

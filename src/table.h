@@ -64,8 +64,21 @@ typedef enum DcepRelation
 	DCEP_TOKEN_ENROLMENT_PKEY,
 	DCEP_TOKEN_GUESS,
 	DCEP_TOKEN_GUESS_PKEY,
+	DCEP_LOG_STATE,
+	DCEP_LOG_STATE_PKEY,
+	DCEP_LOG_TILE,
+	DCEP_LOG_TILE_PKEY,
+	DCEP_LOG_TILE_TOP,
+	DCEP_LOG_TOTAL,
+	DCEP_LOG_TOTAL_PKEY,
+	DCEP_CHECKPOINT,
+	DCEP_CHECKPOINT_PKEY,
 	DCEP_RELATION_COUNT
 } DcepRelation;
+
+/* The last number that a sequence has given out, 0 before the first; and how many it gives out at once. */
+extern int64 dcep_sequence_last(DcepRelation sequence);
+extern int64 dcep_sequence_cache(DcepRelation sequence);
 
 typedef struct DcepTable DcepTable;
 

@@ -72,6 +72,29 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.run = "SELECT dcep.remove_expired_tokens($1)",
 		.lot = PG_INT64_MAX,
 	},
+	{
+		.name = "sealing",
+		.setting = "dcep.seal_interval",
+		.short_text = "Time between two looks for transfers that are not in the log.",
+		.long_text =
+			"In seconds, 0 to switch it off. Payments do not wait for it. While nobody pays nothing is written.",
+		.interval = 1,
+		.find = "SELECT 100000::bigint FROM dcep.log_state AS s, dcep.transfer_id_seq AS q "
+				"WHERE q.is_called AND q.last_value > s.watermark",
+		.run = "SELECT dcep.seal($1::integer)",
+		.lot = 100000,
+	},
+	{
+		.name = "checkpoints",
+		.setting = "dcep.checkpoint_interval",
+		.short_text = "Time between two checkpoints of the log.",
+		.long_text = "In seconds, 0 to switch it off. A checkpoint is made where the log has grown since the last one.",
+		.interval = 10,
+		.find = "SELECT s.size FROM dcep.log_state AS s "
+				"WHERE s.size > COALESCE((SELECT max(c.size) FROM dcep.checkpoint AS c), 0)",
+		.run = "SELECT 1::bigint FROM dcep.checkpoint() AS c WHERE $1 > 0 AND c IS NOT NULL",
+		.lot = PG_INT64_MAX,
+	},
 };
 
 int dcep_upkeep_naptime = 60;

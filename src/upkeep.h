@@ -25,7 +25,7 @@ typedef struct DcepTask
 	bool at_end;	  /* once more before the process ends: what waits is in memory */
 } DcepTask;
 
-#define DCEP_TASKS 4
+#define DCEP_TASKS 6
 
 extern DcepTask dcep_tasks[DCEP_TASKS];
 

@@ -767,6 +767,80 @@ COMMENT ON COLUMN dcep.refusal.attempt IS 'Of a supervisor: what it attempted, 1
 COMMENT ON COLUMN dcep.refusal.institution IS 'Institution that the role acts for: the payer''s where it is bound to it; NULL where to none';
 COMMENT ON COLUMN dcep.refusal.by_role IS 'Role that had logged in';
 
+-- --- the log ------------------------------------------------------------------
+
+CREATE TABLE dcep.log_state (
+    only_row      boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    size          bigint NOT NULL DEFAULT 0 CHECK (size >= 0),
+    watermark     bigint NOT NULL DEFAULT 0,
+    horizon       bigint NOT NULL DEFAULT 0,
+    horizon_xid   bigint NOT NULL DEFAULT 0,
+    horizon_system bigint NOT NULL DEFAULT 0,
+    sealed_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE dcep.log_state IS 'One row: how far the Merkle log has come, and the lock of whoever seals';
+COMMENT ON COLUMN dcep.log_state.only_row IS 'Always true: a ledger has one log';
+COMMENT ON COLUMN dcep.log_state.size IS 'Number of transfers in the log';
+COMMENT ON COLUMN dcep.log_state.watermark IS 'Every committed transfer up to this id is in the log, and none can come any more';
+COMMENT ON COLUMN dcep.log_state.horizon IS 'The watermark goes here once the payments have ended that were under way when this was the last id given out';
+COMMENT ON COLUMN dcep.log_state.horizon_xid IS 'Those payments have transaction ids (64 bits) below this one';
+COMMENT ON COLUMN dcep.log_state.horizon_system IS 'System identifier of the cluster whose transaction ids these are';
+COMMENT ON COLUMN dcep.log_state.sealed_at IS 'When this row was last changed';
+
+CREATE TABLE dcep.log_tile (
+    index         bigint NOT NULL,
+    floor         bigint NOT NULL,
+    top           bigint NOT NULL,
+    level         smallint NOT NULL,
+    ids           bytea NOT NULL,
+    hashes        bytea NOT NULL,
+    PRIMARY KEY (level, index)
+);
+-- In line, three to a page.
+ALTER TABLE dcep.log_tile ALTER COLUMN ids SET STORAGE PLAIN, ALTER COLUMN hashes SET STORAGE PLAIN;
+CREATE UNIQUE INDEX log_tile_top ON dcep.log_tile (top, index) WHERE level = 0;
+COMMENT ON TABLE dcep.log_tile IS 'The hashes of the Merkle log, 64 a row. Level 0 has those of the transfers; level n the roots of the full tiles of level n - 1. Full tiles never change';
+COMMENT ON COLUMN dcep.log_tile.level IS 'Level of the tile, from 0 on';
+COMMENT ON COLUMN dcep.log_tile.index IS 'Its place in the level, from 0 on';
+COMMENT ON COLUMN dcep.log_tile.floor IS 'Of level 0: neither this tile nor a later one has an id up to this one; else 0';
+COMMENT ON COLUMN dcep.log_tile.top IS 'Of level 0: neither this tile nor an earlier one has an id above this one; else 0';
+COMMENT ON COLUMN dcep.log_tile.ids IS 'Of level 0: ids of the transfers, 8 bytes each in network order; else empty';
+COMMENT ON COLUMN dcep.log_tile.hashes IS 'Leaf hashes, or roots of tiles, 32 bytes each';
+
+CREATE TABLE dcep.log_total (
+    institution   smallint PRIMARY KEY,
+    issued        bigint NOT NULL,
+    redeemed      bigint NOT NULL
+);
+COMMENT ON TABLE dcep.log_total IS 'Sums over the transfers in the log, as checkpoints state them, per operator';
+COMMENT ON COLUMN dcep.log_total.institution IS 'The operator';
+COMMENT ON COLUMN dcep.log_total.issued IS 'Minor units issued to it';
+COMMENT ON COLUMN dcep.log_total.redeemed IS 'Minor units that it redeemed';
+
+CREATE TABLE dcep.log_key (
+    number        integer PRIMARY KEY CHECK (number > 0),
+    public_key    bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = 32),
+    made_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE dcep.log_key IS 'Public keys of the log, Ed25519; the one with the highest number signs checkpoints. Append-only. Private keys are files in dcep.key_directory';
+COMMENT ON COLUMN dcep.log_key.number IS 'Counts the keys, from 1 on';
+COMMENT ON COLUMN dcep.log_key.public_key IS '32 bytes';
+COMMENT ON COLUMN dcep.log_key.made_at IS 'When it was made';
+
+CREATE TABLE dcep.checkpoint (
+    size          bigint PRIMARY KEY CHECK (size > 0),
+    made_at       timestamptz NOT NULL,
+    key_number    integer NOT NULL,
+    root          bytea NOT NULL CHECK (pg_catalog.octet_length(root) = 32),
+    note          text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE dcep.checkpoint IS 'Signed statements of what the log was at some size. Append-only';
+COMMENT ON COLUMN dcep.checkpoint.size IS 'Number of transfers in the log';
+COMMENT ON COLUMN dcep.checkpoint.made_at IS 'When it was made; the note says it, too';
+COMMENT ON COLUMN dcep.checkpoint.key_number IS 'Key of dcep.log_key that signed';
+COMMENT ON COLUMN dcep.checkpoint.root IS 'Root of the tree of so many transfers';
+COMMENT ON COLUMN dcep.checkpoint.note IS 'The checkpoint itself: a signed note of C2SP (docs/format.md)';
+
 -- --- what pg_dump carries ----------------------------------------------------
 
 DO $$

@@ -30,7 +30,7 @@ DECLARE
 BEGIN
     FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'wallet_limit', 'opening', 'act', 'control_order',
                              'control_lift', 'recovery', 'refusal', 'ledger_secret', 'identity_key', 'identity', 'wallet_identifier',
-                             'disclosure_order'] LOOP
+                             'disclosure_order', 'log_key', 'checkpoint'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);
@@ -42,7 +42,7 @@ BEGIN
     END LOOP;
     -- What payments write is not for statements either, but replication must
     -- carry its updates, and a dump its rows: statements alone are refused.
-    FOREACH tab IN ARRAY ARRAY['coin', 'wallet_chain', 'reserve_account'] LOOP
+    FOREACH tab IN ARRAY ARRAY['coin', 'wallet_chain', 'reserve_account', 'log_state', 'log_tile', 'log_total'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER payments_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only(''payments'')', tab);

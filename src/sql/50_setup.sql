@@ -126,6 +126,7 @@ BEGIN
     END IF;
     INSERT INTO dcep.ledger (currency, exponent, timezone, institution)
     VALUES (create_ledger.currency, create_ledger.exponent, create_ledger.timezone, 1);
+    INSERT INTO dcep.log_state DEFAULT VALUES;
     PERFORM dcep.add_default_classes(create_ledger.exponent);
     PERFORM dcep.add_institution(1, central_bank_name, 'central_bank');
 END

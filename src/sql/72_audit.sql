@@ -20,7 +20,8 @@ CREATE FUNCTION dcep.audit(OUT check_name text, OUT institution smallint, OUT wa
             UNION ALL SELECT * FROM dcep.audit_day_orders()
             UNION ALL SELECT * FROM dcep.audit_holds()
             UNION ALL SELECT * FROM dcep.audit_identities()
-            UNION ALL SELECT * FROM dcep.audit_devices()) AS d
+            UNION ALL SELECT * FROM dcep.audit_devices()
+            UNION ALL SELECT * FROM dcep.audit_log()) AS d
 $$;
 COMMENT ON FUNCTION dcep.audit() IS
 'Audits the ledger: recomputes everything from the journal and returns one row a defect, none when sound. Reads all of it and verifies every signature: tens of microseconds a transfer. By auditors and the central bank; whose wallet a defect concerns is shown to those who may see it';

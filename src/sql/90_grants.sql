@@ -158,3 +158,14 @@ GRANT EXECUTE ON FUNCTION
     TO dcep_central_bank, dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps(), dcep.refusals_by_rule(timestamptz, timestamptz), dcep.today(),
     dcep.day_start(date) TO dcep_auditor;
+
+-- The log: proofs and checkpoints for all; sealing for the central bank.
+GRANT EXECUTE ON FUNCTION
+    dcep.log_root(bigint), dcep.inclusion_proof(bigint, bigint), dcep.consistency_proof(bigint, bigint),
+    dcep.verify_inclusion(bytea, bigint, bigint, bytea, bytea), dcep.verify_consistency(bigint, bytea, bigint, bytea, bytea),
+    dcep.latest_checkpoint(), dcep.note_hash(text), dcep.log_origin(), dcep.log_verifier_key(integer)
+    TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
+GRANT SELECT ON dcep.checkpoint, dcep.log_key TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.seal(integer), dcep.checkpoint(), dcep.rotate_log_key(), dcep.verify_log() TO dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.verify_log() TO dcep_auditor;
+GRANT SELECT ON dcep.log_status TO dcep_central_bank, dcep_auditor;

@@ -11,7 +11,9 @@
 
 #include "act.h"
 #include "entry.h"
+#include "note.h"
 #include "otp.h"
+#include "tree.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -1032,6 +1034,170 @@ test_passwords(void)
 	   "algorithms by their names");
 }
 
+/* --- the log ------------------------------------------------------------------ */
+
+#define LOG_MAX 70
+
+static uint8_t log_leaves[LOG_MAX][DCEP_HASH_LEN];
+
+/* Root of the leaves first to last - 1, straight from the definition. */
+static void
+log_reference(int first, int last, uint8_t out[DCEP_HASH_LEN])
+{
+	uint8_t left[DCEP_HASH_LEN];
+	uint8_t right[DCEP_HASH_LEN];
+	int k = 1;
+
+	if (last - first == 1)
+	{
+		memcpy(out, log_leaves[first], DCEP_HASH_LEN);
+		return;
+	}
+	while (k * 2 < last - first)
+		k *= 2;
+	log_reference(first, first + k, left);
+	log_reference(first + k, last, right);
+	dcep_tree_node(left, right, out);
+}
+
+/* A reader of perfect subtrees; `from` is not used. */
+static bool
+log_read(void *from, int level, uint64_t index, uint8_t out[DCEP_HASH_LEN])
+{
+	(void) from;
+	log_reference((int) (index << level), (int) ((index + 1) << level), out);
+	return true;
+}
+
+/* The leaves and roots that Certificate Transparency publishes for its eight classic leaves. */
+static void
+test_log_published(void)
+{
+	static const char *const data[] = {
+		"", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
+	static const char *const roots[] = {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+										"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+										"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+										"aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+										"d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+										"4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+										"76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+										"ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+										"5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
+	DcepFrontier frontier = {0};
+	uint8_t bytes[16];
+	uint8_t hash[DCEP_HASH_LEN];
+
+	for (int i = 0; i <= 8; i++)
+	{
+		ok(dcep_frontier_root(&frontier, hash) && is_hex(hash, DCEP_HASH_LEN, roots[i]), "root of %d published leaves",
+		   i);
+		if (i < 8)
+		{
+			size_t len = vectors_unhex(data[i], bytes);
+
+			dcep_tree_leaf(bytes, len, log_leaves[i]);
+			dcep_frontier_add(&frontier, log_leaves[i]);
+		}
+	}
+}
+
+/* Roots and proofs of all sizes against the definition; proofs that are not those are refused. */
+static void
+test_log_proofs(void)
+{
+	DcepFrontier frontier = {0};
+	uint8_t roots[LOG_MAX + 1][DCEP_HASH_LEN];
+	DcepTreePath path;
+	bool sound = true;
+	bool proven = true;
+	bool refused = true;
+
+	for (int i = 0; i < LOG_MAX; i++)
+	{
+		uint32_t random = next_random();
+
+		dcep_tree_leaf(&random, sizeof(random), log_leaves[i]);
+	}
+	dcep_frontier_root(&frontier, roots[0]);
+	for (int size = 1; size <= LOG_MAX; size++)
+	{
+		uint8_t hash[DCEP_HASH_LEN];
+
+		log_reference(0, size, roots[size]);
+		dcep_frontier_add(&frontier, log_leaves[size - 1]);
+		sound = sound && dcep_frontier_root(&frontier, hash) && memcmp(hash, roots[size], DCEP_HASH_LEN) == 0;
+		sound = sound && dcep_tree_root(log_read, NULL, (uint64_t) size, hash) &&
+				memcmp(hash, roots[size], DCEP_HASH_LEN) == 0;
+		for (int i = 0; i < size; i++)
+		{
+			proven = proven && dcep_tree_inclusion(log_read, NULL, (uint64_t) i, (uint64_t) size, &path) &&
+					 dcep_tree_verify_inclusion(log_leaves[i], (uint64_t) i, (uint64_t) size, &path, roots[size]) ==
+						 DCEP_SIGNATURE_VALID;
+			refused =
+				refused &&
+				dcep_tree_verify_inclusion(log_leaves[i], (uint64_t) i, (uint64_t) size, &path, roots[size - 1]) !=
+					DCEP_SIGNATURE_VALID &&
+				(size == 1 || dcep_tree_verify_inclusion(log_leaves[(i + 1) % size], (uint64_t) i, (uint64_t) size,
+														 &path, roots[size]) != DCEP_SIGNATURE_VALID);
+		}
+		for (int old = 0; old <= size; old++)
+		{
+			proven = proven && dcep_tree_consistency(log_read, NULL, (uint64_t) old, (uint64_t) size, &path) &&
+					 dcep_tree_verify_consistency((uint64_t) old, roots[old], (uint64_t) size, roots[size], &path) ==
+						 DCEP_SIGNATURE_VALID;
+			refused = refused && (old == 0 || old == size ||
+								  dcep_tree_verify_consistency((uint64_t) old, roots[old - 1], (uint64_t) size,
+															   roots[size], &path) != DCEP_SIGNATURE_VALID);
+		}
+	}
+	ok(sound, "roots of up to %d leaves, by frontier and by subtrees", LOG_MAX);
+	ok(proven, "proofs of inclusion and consistency of all of them");
+	ok(refused, "proofs under another root or for another leaf are refused");
+}
+
+/* A checkpoint that is signed, read again, and altered byte by byte. */
+static void
+test_note(void)
+{
+	static const char text[] =
+		"dcep/cny/0123456789abcdef\n7\nu0n2AY2GuWkkDgHGAXTBOn3QFLCf4fTDyPQ6bHE0P6A=\nextension\n";
+	DcepKeyPair *key = dcep_key_generate(DCEP_SUITE_ED25519);
+	char line[DCEP_NOTE_LINE_MAX];
+	char note_text[1024];
+	DcepNote note;
+	DcepCheckpoint checkpoint;
+	size_t len;
+	int accepted = 0;
+	uint8_t byte;
+
+	ok(dcep_note_sign(key, "dcep/cny/0123456789abcdef", (DcepSpan){text, strlen(text)}, line), "a note is signed");
+	len = (size_t) snprintf(note_text, sizeof(note_text), "%s\n%s", text, line);
+	ok(dcep_note_parse(note_text, len, &note) == NULL && note.count == 1 &&
+		   dcep_checkpoint_parse(&note, &checkpoint) == NULL && checkpoint.size == 7 &&
+		   dcep_span_is(checkpoint.extensions, "extension\n") &&
+		   dcep_note_verify(key, "dcep/cny/0123456789abcdef", &note) == DCEP_SIGNATURE_VALID,
+	   "and read again");
+	ok(dcep_note_verify(key, "another", &note) == DCEP_SIGNATURE_INVALID, "not under another name");
+	for (size_t i = 0; i < len; i++)
+	{
+		note_text[i] ^= 1;
+		if (dcep_note_parse(note_text, len, &note) == NULL &&
+			dcep_note_verify(key, "dcep/cny/0123456789abcdef", &note) == DCEP_SIGNATURE_VALID)
+			accepted++;
+		note_text[i] ^= 1;
+	}
+	ok(accepted == 0, "no altered byte passes");
+	for (size_t i = 0; i < len; i++)
+		accepted += dcep_note_parse(note_text, i, &note) == NULL;
+	ok(accepted == 0, "no beginning of it passes");
+	ok(dcep_base64_get((DcepSpan){"AA==", 4}, &byte, 1) && !dcep_base64_get((DcepSpan){"AB==", 4}, &byte, 1) &&
+		   !dcep_base64_get((DcepSpan){"AA", 2}, &byte, 1) && !dcep_base64_get((DcepSpan){"_w==", 4}, &byte, 1) &&
+		   dcep_base64_get((DcepSpan){"/w==", 4}, &byte, 1) && byte == 0xff,
+	   "base64 is read strictly");
+	dcep_key_free(key);
+}
+
 /* Everything, in order from the bytes up. */
 static void
 run_tests(const char *format_page)
@@ -1061,6 +1227,9 @@ run_tests(const char *format_page)
 		test_transfer(suite);
 	test_openings();
 	test_chained_records();
+	test_log_published();
+	test_log_proofs();
+	test_note();
 	test_documentation(format_page);
 }
 

@@ -1,0 +1,214 @@
+/*
+ * proof.c: roots and proofs of the Merkle log for SQL, and their verification.
+ *
+ * A proof shows hashes and a place in the log, no parties and amounts.  It is
+ * given to whoever may ask for the transfer's receipt, and to auditors.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/snapmgr.h"
+
+#include "access.h"
+#include "argument.h"
+#include "journal.h"
+#include "log.h"
+
+PG_FUNCTION_INFO_V1(dcep_log_root);
+PG_FUNCTION_INFO_V1(dcep_inclusion_proof);
+PG_FUNCTION_INFO_V1(dcep_consistency_proof);
+PG_FUNCTION_INFO_V1(dcep_verify_inclusion);
+PG_FUNCTION_INFO_V1(dcep_verify_consistency);
+
+/* A size that is asked for; that of the log where none is. */
+static int64
+asked_size(FunctionCallInfo fcinfo, int argument)
+{
+	int64 size = dcep_log_state(GetActiveSnapshot()).size;
+
+	if (PG_ARGISNULL(argument))
+		return size;
+	if (PG_GETARG_INT64(argument) < 0 || PG_GETARG_INT64(argument) > size)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the log has no such size"),
+						errdetail("It was asked for " INT64_FORMAT " transfers and has " INT64_FORMAT ".",
+								  PG_GETARG_INT64(argument), size),
+						errhint("SELECT dcep.seal() brings transfers into the log that are not in it yet.")));
+	return PG_GETARG_INT64(argument);
+}
+
+/* A path as one bytea. */
+static Datum
+path_datum(const DcepTreePath *path)
+{
+	return dcep_bytes_datum(path->hash[0], path->count * DCEP_HASH_LEN);
+}
+
+/* dcep.log_root(size) → hash */
+Datum
+dcep_log_root(PG_FUNCTION_ARGS)
+{
+	int64 size = asked_size(fcinfo, 0);
+	uint8 root[DCEP_HASH_LEN];
+	DcepLog log;
+
+	dcep_log_open(&log, GetActiveSnapshot());
+	if (!dcep_tree_root(dcep_log_node, &log, (uint64) size, root))
+		dcep_crypto_raise("hash the log");
+	dcep_log_close(&log);
+	return dcep_bytes_datum(root, DCEP_HASH_LEN);
+}
+
+/* May the caller ask for the proof of a transfer, and is there one? */
+static bool
+shows(int64 id)
+{
+	DcepTable *table = dcep_table_open(DCEP_TRANSFER, NULL);
+	bool found = dcep_table_find_number(table, DCEP_TRANSFER_PKEY, GetActiveSnapshot(), id);
+
+	if (found && !dcep_access_audits())
+		found = dcep_access_sees(dcep_wallet_institution(DatumGetInt64(dcep_column(table, DCEP_TRANSFER_PAYER)))) ||
+				dcep_access_sees(dcep_wallet_institution(DatumGetInt64(dcep_column(table, DCEP_TRANSFER_PAYEE))));
+	dcep_table_close(table);
+	return found;
+}
+
+/* Place of a transfer in the log of some size; an error where it is not there. */
+static int64
+require_place(DcepLog *log, int64 id, int64 size)
+{
+	int64 place = dcep_log_find(log, id);
+
+	if (place < 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("transfer is not in the log yet"),
+						errdetail("Transfer " INT64_FORMAT ".", id),
+						errhint("SELECT dcep.seal() brings it there, as a worker does every dcep.seal_interval.")));
+	if (place >= size)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transfer is not in the log of that size"),
+						errdetail("Transfer " INT64_FORMAT " is number " INT64_FORMAT ", counted from 0.", id, place)));
+	return place;
+}
+
+/* dcep.inclusion_proof(transfer, size) → (leaf_index, tree_size, path); NULL where there is no such transfer for the caller */
+Datum
+dcep_inclusion_proof(PG_FUNCTION_ARGS)
+{
+	TupleDesc desc;
+	Datum values[3];
+	bool nulls[3] = {false};
+	DcepTreePath path;
+	DcepLog log;
+	int64 size;
+	int64 place;
+
+	dcep_require_arguments(fcinfo, 0, 1, "transfer");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	size = asked_size(fcinfo, 1);
+	if (!shows(PG_GETARG_INT64(0)))
+		PG_RETURN_NULL();
+	dcep_log_open(&log, GetActiveSnapshot());
+	place = require_place(&log, PG_GETARG_INT64(0), size);
+	if (!dcep_tree_inclusion(dcep_log_node, &log, (uint64) place, (uint64) size, &path))
+		dcep_crypto_raise("hash the log");
+	dcep_log_close(&log);
+	values[0] = Int64GetDatum(place);
+	values[1] = Int64GetDatum(size);
+	values[2] = path_datum(&path);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* dcep.consistency_proof(old_size, new_size) → path */
+Datum
+dcep_consistency_proof(PG_FUNCTION_ARGS)
+{
+	DcepTreePath path;
+	DcepLog log;
+	int64 size;
+	int64 old;
+
+	dcep_require_arguments(fcinfo, 0, 1, "old_size");
+	size = asked_size(fcinfo, 1);
+	old = asked_size(fcinfo, 0);
+	if (old > size)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("old_size must not be above new_size"),
+						errdetail("They are " INT64_FORMAT " and " INT64_FORMAT ".", old, size)));
+	dcep_log_open(&log, GetActiveSnapshot());
+	if (!dcep_tree_consistency(dcep_log_node, &log, (uint64) old, (uint64) size, &path))
+		dcep_crypto_raise("hash the log");
+	dcep_log_close(&log);
+	return path_datum(&path);
+}
+
+/* --- verification ------------------------------------------------------------------ */
+
+/* Reads a hash; false where it is none. */
+static bool
+get_hash(Datum value, uint8 hash[DCEP_HASH_LEN])
+{
+	bytea *bytes = DatumGetByteaPP(value);
+
+	if (VARSIZE_ANY_EXHDR(bytes) != DCEP_HASH_LEN)
+		return false;
+	memcpy(hash, VARDATA_ANY(bytes), DCEP_HASH_LEN);
+	return true;
+}
+
+/* Reads a path; false where it is none. */
+static bool
+get_path(Datum value, DcepTreePath *path)
+{
+	bytea *bytes = DatumGetByteaPP(value);
+	int len = VARSIZE_ANY_EXHDR(bytes);
+
+	if (len % DCEP_HASH_LEN != 0 || len / DCEP_HASH_LEN > DCEP_TREE_PATH_MAX)
+		return false;
+	path->count = len / DCEP_HASH_LEN;
+	memcpy(path->hash, VARDATA_ANY(bytes), len);
+	return true;
+}
+
+/* A verdict as SQL has it. */
+static Datum
+verdict_datum(DcepVerdict verdict)
+{
+	if (verdict == DCEP_SIGNATURE_UNDECIDED)
+		dcep_crypto_raise("verify a proof");
+	return BoolGetDatum(verdict == DCEP_SIGNATURE_VALID);
+}
+
+/* dcep.verify_inclusion(hash, leaf_index, tree_size, path, root) → boolean */
+Datum
+dcep_verify_inclusion(PG_FUNCTION_ARGS)
+{
+	uint8 hash[DCEP_HASH_LEN];
+	uint8 leaf[DCEP_HASH_LEN];
+	uint8 root[DCEP_HASH_LEN];
+	DcepTreePath path;
+	int64 index = PG_GETARG_INT64(1);
+	int64 size = PG_GETARG_INT64(2);
+
+	if (index < 0 || size < 0 || !get_hash(PG_GETARG_DATUM(0), hash) || !get_path(PG_GETARG_DATUM(3), &path) ||
+		!get_hash(PG_GETARG_DATUM(4), root))
+		PG_RETURN_BOOL(false);
+	if (!dcep_tree_leaf(hash, DCEP_HASH_LEN, leaf))
+		dcep_crypto_raise("hash a transfer");
+	return verdict_datum(dcep_tree_verify_inclusion(leaf, (uint64) index, (uint64) size, &path, root));
+}
+
+/* dcep.verify_consistency(old_size, old_root, new_size, new_root, path) → boolean */
+Datum
+dcep_verify_consistency(PG_FUNCTION_ARGS)
+{
+	uint8 old_root[DCEP_HASH_LEN];
+	uint8 root[DCEP_HASH_LEN];
+	DcepTreePath path;
+	int64 old = PG_GETARG_INT64(0);
+	int64 size = PG_GETARG_INT64(2);
+
+	if (old < 0 || size < 0 || !get_hash(PG_GETARG_DATUM(1), old_root) || !get_hash(PG_GETARG_DATUM(3), root) ||
+		!get_path(PG_GETARG_DATUM(4), &path))
+		PG_RETURN_BOOL(false);
+	return verdict_datum(dcep_tree_verify_consistency((uint64) old, old_root, (uint64) size, root, &path));
+}

@@ -1,0 +1,118 @@
+/*
+ * tally.c: what was issued to each operator, and what it redeemed, over the transfers in the log.
+ *
+ * Issues and redemptions are few, so that a list serves.
+ */
+#include "tally.h"
+
+#include "common/int.h"
+#include "utils/fmgroids.h"
+
+#include "array.h"
+#include "journal.h"
+
+/* Columns of dcep.log_total. */
+enum
+{
+	TOTAL_INSTITUTION = 1,
+	TOTAL_ISSUED,
+	TOTAL_REDEEMED
+};
+
+/* The sum of an operator. */
+DcepSum *
+dcep_tally_of(DcepTally *tally, int institution)
+{
+	DcepSum *sum;
+
+	for (int i = 0; i < tally->count; i++)
+		if (tally->sum[i].institution == institution)
+			return &tally->sum[i];
+	sum = dcep_array_append((void **) &tally->sum, &tally->count, sizeof(DcepSum));
+	sum->institution = institution;
+	return sum;
+}
+
+/* Adds to a sum. */
+static void
+add(int64 *sum, int64 amount)
+{
+	if (pg_add_s64_overflow(*sum, amount, sum))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("the totals of the log are out of range")));
+}
+
+/* Adds a transfer. */
+void
+dcep_tally_add(DcepTally *tally, const DcepConfig *config, DcepTable *journal)
+{
+	Oid kind = DatumGetObjectId(dcep_column(journal, DCEP_TRANSFER_KIND));
+	bool is_issue = kind == config->kind_oid[DCEP_KIND_ISSUE];
+	int64 wallet;
+	DcepSum *sum;
+
+	if (!is_issue && kind != config->kind_oid[DCEP_KIND_REDEEM])
+		return;
+	wallet = DatumGetInt64(dcep_column(journal, is_issue ? DCEP_TRANSFER_PAYEE : DCEP_TRANSFER_PAYER));
+	sum = dcep_tally_of(tally, dcep_wallet_institution(wallet));
+	add(is_issue ? &sum->issued : &sum->redeemed, DatumGetInt64(dcep_column(journal, DCEP_TRANSFER_AMOUNT)));
+}
+
+/* Adds one sum to its row, or makes that. */
+static void
+store_sum(DcepTable *table, Snapshot snapshot, const DcepSum *sum)
+{
+	static const bool nulls[3] = {false};
+	int64 issued = sum->issued;
+	int64 redeemed = sum->redeemed;
+	ScanKeyData key;
+	bool found;
+
+	dcep_key_init(&key, 1, F_INT2EQ, InvalidOid, Int16GetDatum(sum->institution));
+	found = dcep_table_find(table, DCEP_LOG_TOTAL_PKEY, snapshot, &key, 1);
+	if (found)
+	{
+		add(&issued, DatumGetInt64(dcep_column(table, TOTAL_ISSUED)));
+		add(&redeemed, DatumGetInt64(dcep_column(table, TOTAL_REDEEMED)));
+	}
+	Datum values[] = {Int16GetDatum(sum->institution), Int64GetDatum(issued), Int64GetDatum(redeemed)};
+	if (found)
+	{
+		ItemPointerData tid = table->slot->tts_tid;
+
+		dcep_table_update(table, &tid, values, nulls);
+	}
+	else
+		dcep_table_insert(table, values, nulls);
+}
+
+/* Adds the sums to dcep.log_total. */
+void
+dcep_tally_store(const DcepTally *tally, EState *estate, Snapshot snapshot)
+{
+	DcepTable *table;
+
+	if (tally->count == 0)
+		return;
+	table = dcep_table_open(DCEP_LOG_TOTAL, estate);
+	for (int i = 0; i < tally->count; i++)
+		store_sum(table, snapshot, &tally->sum[i]);
+	dcep_table_close(table);
+}
+
+/* Reads dcep.log_total. */
+void
+dcep_tally_load(DcepTally *tally, Snapshot snapshot)
+{
+	DcepTable *table = dcep_table_open(DCEP_LOG_TOTAL, NULL);
+	DcepScan scan = dcep_scan_begin(table, DCEP_LOG_TOTAL_PKEY, snapshot, NULL, 0);
+
+	while (dcep_scan_next(&scan, ForwardScanDirection))
+	{
+		DcepSum *sum = dcep_tally_of(tally, DatumGetInt16(dcep_column(table, TOTAL_INSTITUTION)));
+
+		sum->issued = DatumGetInt64(dcep_column(table, TOTAL_ISSUED));
+		sum->redeemed = DatumGetInt64(dcep_column(table, TOTAL_REDEEMED));
+	}
+	dcep_scan_end(&scan);
+	dcep_table_close(table);
+}
