@@ -469,7 +469,7 @@ dcep_kept_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	DefineCustomIntVariable("dcep.refusal_buffer", "Refusals that can wait in shared memory to be written.",
-							"A number, for all ledgers of the server together; each takes about 400 bytes. Where more "
+							"A number, for all ledgers of the server together; each takes about 450 bytes. Where more "
 							"come before they are written, the oldest are lost and counted.",
 							&shared_entries, shared_entries, ENTRIES_MIN, ENTRIES_MAX, PGC_POSTMASTER, 0, NULL, NULL,
 							NULL);

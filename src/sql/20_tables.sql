@@ -345,7 +345,7 @@ CREATE TABLE dcep.identity (
 );
 COMMENT ON TABLE dcep.identity IS 'Who is behind a wallet, legible for the authentication centre alone. Append-only';
 COMMENT ON COLUMN dcep.identity.wallet IS 'Whose wallet';
-COMMENT ON COLUMN dcep.identity.version IS 'Counts what was entered for the wallet, from 1 on; the last one holds';
+COMMENT ON COLUMN dcep.identity.version IS 'Counts what was entered for the wallet, from 1 on; versions add up: a later one has what was brought to change the class';
 COMMENT ON COLUMN dcep.identity.key_number IS 'Key of dcep.identity_key that it is encrypted to';
 COMMENT ON COLUMN dcep.identity.entered_at IS 'When';
 COMMENT ON COLUMN dcep.identity.ciphertext IS 'OpenPGP message to that key: a JSON object with the wallet and the opening request';

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION dcep.enroll_token(dcep.wallet_id) IS
 CREATE FUNCTION dcep.arm_tokens(wallet dcep.wallet_id, duration interval) RETURNS timestamptz
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_arm_tokens';
 COMMENT ON FUNCTION dcep.arm_tokens(dcep.wallet_id, interval) IS
-'Accepts the tokens that an enrolled wallet computes for so long (more than 0, at most 1 hour); returns the end of the last step of 60 seconds, whose token is good for one step more. Arming again extends. By the wallet''s operator. Costs some 10 microseconds a minute. Errors: 42501, 22004, 22023, LG305, LG306, 55000 (not enrolled, or the ledger''s secret is missing)';
+'Accepts the tokens that an enrolled wallet computes for so long (more than 0, at most 1 hour); returns the end of the last step of 60 seconds, whose token is good for one step more. Arming again extends. By the wallet''s operator. Costs in proportion to the minutes. Errors: 42501, 22004, 22023, LG305, LG306, 55000 (not enrolled, or the ledger''s secret is missing)';
 
 CREATE FUNCTION dcep.disarm_tokens(wallet dcep.wallet_id) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_disarm_tokens';

@@ -31,7 +31,7 @@ $node->safe_psql('source', q{
 	SELECT dcep.grant_institution('dump_supervisor', 9009);
 	SELECT dcep.grant_institution('dump_operator', (SELECT min(code) FROM dcep.institution WHERE kind = 'operator'));
 	SELECT set_config('dump.operator', (SELECT min(code) FROM dcep.institution WHERE kind = 'operator')::text, false);
-	SELECT set_config('dump.wallet', (SELECT id::text FROM dcep.wallet WHERE institution = current_setting('dump.operator')::int AND class > 0 ORDER BY id LIMIT 1), false);
+	SELECT set_config('dump.wallet', w(6)::text, false);
 	SET ROLE dump_supervisor;
 	SELECT dcep.agree(9009, current_setting('dump.operator')::int, dcep.order_kinds());
 	SET ROLE dump_operator;
