@@ -23,6 +23,7 @@
 #include "argument.h"
 #include "errcodes.h"
 #include "guess.h"
+#include "kept.h"
 #include "plan.h"
 #include "receipt.h"
 #include "secret.h"
@@ -126,6 +127,29 @@ insert_row(Request *request, DcepTokenPayment *payment)
 		dcep_payment_raise_dropped();
 }
 
+/* --- refusals ------------------------------------------------------------------ */
+
+/* Puts a refusal on record as the payer's side may read it: never with the payee, or why that cannot be paid. */
+static void
+keep(const Request *request, const DcepRefusal *refusal)
+{
+	int64 amount = DatumGetInt64(request->values[PARAM_AMOUNT]);
+
+	dcep_refusal_keep(&(DcepKept){.refusal = refusal,
+								  .kind = DCEP_KIND_TOKEN,
+								  .payer = request->payer,
+								  .amount = &amount,
+								  .class = DCEP_KEPT_NO_CLASS});
+}
+
+/* Raises a refusal that concerns the payer. */
+static _Noreturn void
+refuse(const Request *request, const DcepRefusal *refusal)
+{
+	keep(request, refusal);
+	dcep_refusal_raise(refusal);
+}
+
 /* --- what was done before ---------------------------------------------------- */
 
 /* Is this the payment that a transfer has made? */
@@ -160,7 +184,7 @@ find_receipt(const DcepConfig *config, const Request *request, TupleDesc desc, D
 	if (found && !is_same_payment(request, &transfer.context))
 	{
 		dcep_payment_refuse_key(request->key, transfer.context.id, &refusal);
-		dcep_refusal_raise(&refusal);
+		refuse(request, &refusal);
 	}
 	if (found)
 		*receipt = dcep_receipt_make(config, &journal, desc, &transfer);
@@ -178,28 +202,36 @@ check_amount(const Request *request)
 	DcepRefusal refusal;
 
 	if (!dcep_rules_amount(&order, &refusal))
-		dcep_refusal_raise(&refusal);
+		refuse(request, &refusal);
 }
 
 /* Refuses a payer that is locked out. */
 static void
-check_not_locked(int64 payer)
+check_not_locked(const Request *request)
 {
-	TimestampTz until = dcep_guess_locked_until(payer);
+	TimestampTz until = dcep_guess_locked_until(request->payer);
+	DcepRefusal refusal;
 
-	if (until > GetCurrentTimestamp())
-		ereport(ERROR, (errcode(ERRCODE_DCEP_TOO_MANY_GUESSES), errmsg("too many failed payment tokens"),
-						errdetail("The payer can pay to tokens again from %s on.", timestamptz_to_str(until)),
-						errhint("Each further failure doubles the time, up to a day; a day without one ends it."),
-						errhidestmt(true), errhidecontext(true)));
+	if (until <= GetCurrentTimestamp())
+		return;
+	dcep_refuse(&refusal, ERRCODE_DCEP_TOO_MANY_GUESSES, "too many failed payment tokens");
+	keep(request, &refusal);
+	ereport(ERROR, (errcode(refusal.sqlstate), errmsg_internal("%s", refusal.message),
+					errdetail("The payer can pay to tokens again from %s on.", timestamptz_to_str(until)),
+					errhint("Each further failure doubles the time, up to a day; a day without one ends it."),
+					errhidestmt(true), errhidecontext(true)));
 }
 
 /* Records the failure and raises the one error there is. */
 static _Noreturn void
-fail(int64 payer)
+fail(const Request *request)
 {
-	dcep_guess_record(payer);
-	ereport(ERROR, (errcode(ERRCODE_DCEP_TOKEN_INVALID), errmsg("payment token not valid"),
+	DcepRefusal refusal;
+
+	dcep_guess_record(request->payer);
+	dcep_refuse(&refusal, ERRCODE_DCEP_TOKEN_INVALID, "payment token not valid");
+	keep(request, &refusal);
+	ereport(ERROR, (errcode(refusal.sqlstate), errmsg_internal("%s", refusal.message),
 					errhint("Ask the payee for a new token."), errhidestmt(true), errhidecontext(true)));
 	pg_unreachable();
 }
@@ -278,7 +310,7 @@ pay_wallet(Request *request, int64 payee, DcepTokenPayment *payment)
 	if (payment->outcome != DCEP_REFUSED)
 		return true;
 	if (!is_about_payee(request->payer, &payment->refusal))
-		dcep_refusal_raise(&payment->refusal);
+		refuse(request, &payment->refusal);
 	return false;
 }
 
@@ -318,9 +350,9 @@ dcep_pay_token(PG_FUNCTION_ARGS)
 		dcep_tokens_close(tokens);
 		return receipt;
 	}
-	check_not_locked(request.payer);
+	check_not_locked(&request);
 	if (!valid || !pay_wallet(&request, token.wallet, &payment))
-		fail(request.payer);
+		fail(&request);
 	if (payment.outcome == DCEP_PAID)
 		dcep_token_use(tokens, &token);
 	dcep_tokens_close(tokens);

@@ -515,7 +515,7 @@ keep_refusal(const Payment *payment)
 	dcep_refusal_keep(&(DcepKept){.refusal = payment->refusal,
 								  .kind = order->kind,
 								  .payer = order->payer,
-								  .payee = order->kind == DCEP_KIND_TOKEN ? 0 : order->payee,
+								  .payee = order->payee,
 								  .amount = &order->amount,
 								  .class = payer && payer->party.exists ? payer->party.class : DCEP_KEPT_NO_CLASS});
 }
@@ -550,7 +550,8 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 			UnregisterSnapshot(payment.snapshot);
 		dcep_statement_leave(caller);
 	}
-	if (outcome == DCEP_REFUSED && !payment.consolidates)
+	/* What is refused about a token's payee is not for the payer's side; pay_token.c keeps what it may read. */
+	if (outcome == DCEP_REFUSED && !payment.consolidates && instruction->order.kind != DCEP_KIND_TOKEN)
 		keep_refusal(&payment);
 	return outcome;
 }
