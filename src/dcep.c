@@ -8,8 +8,8 @@
 #include "utils/guc.h"
 
 #include "case.h"
-#include "keydir.h"
 #include "kept.h"
+#include "keydir.h"
 #include "known.h"
 #include "statement.h"
 #include "upkeep.h"
