@@ -256,19 +256,17 @@ read_secret(DcepConfig *config, DcepTable *table)
 	memcpy(config->secret_check, VARDATA_ANY(check), DCEP_HASH_LEN);
 }
 
-/* Reads all rows of one table; returns the table's oid. */
-static Oid
+/* Reads all rows of one table. */
+static void
 read_table(DcepConfig *config, DcepRelation source, Snapshot snapshot, RowReader read_row)
 {
 	DcepTable *table = dcep_table_open(source, NULL);
 	TableScanDesc scan = table_beginscan(table->rel, snapshot, 0, NULL);
-	Oid relid = RelationGetRelid(table->rel);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, table->slot))
 		read_row(config, table);
 	table_endscan(scan);
 	dcep_table_close(table);
-	return relid;
 }
 
 /* Looks up the enum values of dcep.transfer_kind. */
@@ -302,7 +300,7 @@ read_config(void)
 	snapshot = RegisterSnapshot(newest_snapshot());
 	read_kinds(config);
 	for (size_t i = 0; i < lengthof(sources); i++)
-		sources[i].relid = read_table(config, sources[i].table, snapshot, sources[i].read_row);
+		read_table(config, sources[i].table, snapshot, sources[i].read_row);
 	UnregisterSnapshot(snapshot);
 	config->generation = ++generations;
 	return config;
@@ -324,7 +322,9 @@ dcep_config(void)
 	}
 	context = AllocSetContextCreate(CurTransactionContext, "dcep configuration", ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
-	/* Set before reading: what arrives while we read must make us read again. */
+	/* Set before reading: what arrives while we read must make us read again, at the first reading, too. */
+	for (size_t i = 0; i < lengthof(sources); i++)
+		sources[i].relid = dcep_relation_oid(sources[i].table);
 	is_current = true;
 	PG_TRY();
 	{

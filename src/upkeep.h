@@ -18,10 +18,10 @@ typedef struct DcepTask
 	const char *setting; /* name of its interval's setting, with its texts */
 	const char *short_text;
 	const char *long_text;
-	int interval;	  /* the setting: seconds from one round to the next; 0 = never */
 	const char *find; /* what there is to do: a query for one column of bigint, each > 0 */
 	const char *run;  /* does piece $1 of it: a query for one bigint, which says how much that was */
 	int64 lot;		  /* a piece of which so much was done at once is not finished: again */
+	int interval;	  /* the setting: seconds from one round to the next; 0 = never */
 	bool at_end;	  /* once more before the process ends: what waits is in memory */
 } DcepTask;
 
