@@ -17,7 +17,7 @@ use DcepLedger;
 my $db = 'postgres';
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "jit = off\nshared_preload_libraries = 'dcep'\ndcep.consolidation_interval = 0");
+$node->append_conf('postgresql.conf', "jit = off\nlog_statement = none\nshared_preload_libraries = 'dcep'\ndcep.consolidation_interval = 0");
 $node->start;
 DcepLedger::create($node, $db);
 
@@ -32,7 +32,7 @@ $node->safe_psql($db, 'REVOKE SELECT ON numbered FROM PUBLIC');
 sub seen_by
 {
 	my ($role, $sql) = @_;
-	my ($status, $out, $err) = $node->psql($db, "SET SESSION AUTHORIZATION $role;\n\\set VERBOSITY verbose\n$sql");
+	my ($status, $out, $err) = $node->psql($db, "SET SESSION AUTHORIZATION $role;\n\\set VERBOSITY verbose\n$sql", on_error_stop => 0);
 	return "$out\n$err";
 }
 my $issue = sub { my ($token) = seen_by('regress_bank3', "SELECT dcep.issue_token('$_[0]')") =~ /(28\d{16})/; return $token };
@@ -74,7 +74,7 @@ my $payee_reads = $everything . ";\n" . ($asks =~ s/$payer/$payee/gr) . ";\nSELE
 $reading = seen_by('regress_bank3', $payee_reads);
 like($reading, qr/$payee\|/, 'the application of the payee reads what is its own');
 # Wallet 3 has paid wallets of bank 3 openly too: only what was by token must not be there.
-unlike($reading, qr/secret/, 'not the key that the payer chose');
+unlike($reading, qr/secret \d/, 'not the key that the payer chose');
 unlike($reading, qr/^$transfer\|[^\n]*$payer/m, 'not the payment by token with its payer');
 like(seen_by('regress_bank3', "SELECT counterparty FROM dcep.statement('$payee') WHERE kind = 'token'"), qr/^0000\d{12}$/m, 'a pseudonym stands in its place');
 is(seen_by('regress_bank3', "SELECT dcep.receipt_of($transfer)") =~ /$payer/ ? 1 : 0, 0, 'nor does the receipt tell the payee who paid');
