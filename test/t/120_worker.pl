@@ -26,6 +26,9 @@ dcep.upkeep_naptime = 1
 dcep.consolidation_interval = 1
 dcep.stock_interval = 1
 dcep.refusal_interval = 1
+dcep.token_interval = 0
+dcep.seal_interval = 0
+dcep.checkpoint_interval = 0
 CONF
 $node->start;
 

@@ -25,6 +25,9 @@ dcep.refusal_buffer = 16
 dcep.upkeep_naptime = 1
 dcep.consolidation_interval = 0
 dcep.stock_interval = 0
+dcep.token_interval = 0
+dcep.seal_interval = 0
+dcep.checkpoint_interval = 0
 CONF
 $node->start;
 $node->safe_psql('postgres', "CREATE DATABASE $_") for $db, 'other';
