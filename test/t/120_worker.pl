@@ -193,7 +193,7 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 chmod 0600, glob $standby->data_dir . '/dcep_keys/*.pem';
 $standby->start;
 is($standby->safe_psql($db, "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'dcep %'"), 0, 'a standby has neither launcher nor worker');
-is($standby->safe_psql($db, 'SELECT count(*), count(worker), sum(rounds) FROM dcep.upkeep'), '3|0|0', 'and says so');
+is($standby->safe_psql($db, 'SELECT count(*), count(worker), sum(rounds) FROM dcep.upkeep'), '6|0|0', 'and says so');
 $standby->promote;
 ok($standby->poll_query_until($db, "SELECT ($workers) = 1"), 'a promoted one has');
 $standby->stop;
@@ -220,7 +220,7 @@ for my $round (1 .. 3)
 # The view is for the central bank.
 my ($status, $out, $err) = $node->psql($db, 'SET SESSION AUTHORIZATION regress_bank2; SELECT * FROM dcep.upkeep');
 like($err, qr/permission denied for view upkeep/, 'no operator sees it');
-is(sql('SET SESSION AUTHORIZATION regress_central; SELECT count(*) FROM dcep.upkeep'), 3, 'the central bank does');
+is(sql('SET SESSION AUTHORIZATION regress_central; SELECT count(*) FROM dcep.upkeep'), 6, 'the central bank does');
 
 $node->safe_psql('copy', 'SET client_min_messages = error; DROP EXTENSION dcep CASCADE; CREATE EXTENSION dcep');
 await("SELECT ($workers AND datname = 'copy') = 0", 'without a ledger the worker goes', 'postgres');
