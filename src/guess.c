@@ -18,7 +18,6 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lock.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -32,7 +31,6 @@
 #define QUIET USECS_PER_DAY /* after which failures are forgotten */
 #define SLOT_WAIT 50		/* ms between two attempts to get a process */
 #define SLOT_ATTEMPTS 100
-#define GUESS_LOCK_SPACE 0xDD0 /* of advisory locks; users have 1 and 2 */
 
 /* Columns of dcep.token_guess. */
 enum
@@ -130,20 +128,6 @@ dcep_guess_record(int64 payer)
 
 /* --- the worker -------------------------------------------------------------- */
 
-/* Who records for the same payer waits. Who reads pg_locks does not learn which payer it is. */
-static void
-lock_guesses(int64 payer)
-{
-	uint8 bytes[sizeof(int64)];
-	uint8 mac[DCEP_HASH_LEN];
-	LOCKTAG tag;
-
-	dcep_put_u64(bytes, (uint64) payer);
-	dcep_secret_mac("guess", bytes, sizeof(bytes), mac);
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, dcep_get_u32(mac), dcep_get_u32(mac + 4), GUESS_LOCK_SPACE);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 /* One failure more: the first few are free, then each locks for twice as long. */
 static void
 count_failure(Guesses *guesses, TimestampTz now)
@@ -175,14 +159,7 @@ record_failure(int64 payer)
 	values[GUESS_FAILURES - 1] = Int32GetDatum(guesses.failures);
 	values[GUESS_LAST - 1] = TimestampTzGetDatum(guesses.last);
 	values[GUESS_LOCKED_UNTIL - 1] = TimestampTzGetDatum(guesses.locked_until);
-	if (found)
-	{
-		ItemPointerData tid = table->slot->tts_tid;
-
-		dcep_table_update(table, &tid, values, nulls);
-	}
-	else
-		dcep_table_insert(table, values, nulls);
+	dcep_table_put(table, found, values, nulls);
 	dcep_table_close(table);
 	FreeExecutorState(estate);
 }
@@ -191,6 +168,7 @@ record_failure(int64 payer)
 void
 dcep_guess_main(Datum payer)
 {
+	DcepCaller nobody;
 	Oid database;
 
 	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
@@ -198,8 +176,9 @@ dcep_guess_main(Datum payer)
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SetUserIdAndSecContext(dcep_access_owner(), SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	lock_guesses(DatumGetInt64(payer));
+	dcep_access_enter_owner(&nobody);
+	/* Who records for the same payer waits. */
+	dcep_secret_lock(DCEP_LOCK_GUESSES, "guess", DatumGetInt64(payer));
 	record_failure(DatumGetInt64(payer));
 	PopActiveSnapshot();
 	CommitTransactionCommand();

@@ -57,18 +57,6 @@ dcep_text_datum(DcepText text, bool *is_null)
 	return *is_null ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(text.data, (int) text.len));
 }
 
-/* Copies a bytea that must have a certain length. */
-static bool
-read_bytes(Datum value, uint8 *to, int len)
-{
-	bytea *packed = DatumGetByteaPP(value);
-
-	if ((int) VARSIZE_ANY_EXHDR(packed) != len)
-		return false;
-	memcpy(to, VARDATA_ANY(packed), len);
-	return true;
-}
-
 /* Reads the ids of the consumed coins. */
 static bool
 read_inputs(Datum value, DcepContext *context)
@@ -151,7 +139,7 @@ read_signature(const Datum *values, const bool *nulls, DcepTransfer *transfer)
 	transfer->batch = alone ? 0 : DatumGetInt64(VALUE(DCEP_TRANSFER_BATCH));
 	transfer->batch_index = alone ? 0 : DatumGetInt16(VALUE(DCEP_TRANSFER_BATCH_INDEX));
 	if (alone)
-		return read_bytes(VALUE(DCEP_TRANSFER_SIGNATURE), transfer->signature, DCEP_SIGNATURE_LEN);
+		return dcep_bytes_read(VALUE(DCEP_TRANSFER_SIGNATURE), transfer->signature, DCEP_SIGNATURE_LEN);
 	memset(transfer->signature, 0, DCEP_SIGNATURE_LEN);
 	return transfer->batch > 0 && transfer->batch_index >= 0;
 }
@@ -185,8 +173,8 @@ dcep_transfer_parse(const DcepConfig *config, const Datum *values, const bool *n
 		return "its token or its device's signature is not one";
 	if (!read_inputs(VALUE(DCEP_TRANSFER_INPUTS), &transfer->context))
 		return "inputs is not a one-dimensional array of bigint without nulls";
-	if (!read_bytes(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||
-		!read_bytes(VALUE(DCEP_TRANSFER_HASH), transfer->hash, DCEP_HASH_LEN))
+	if (!dcep_bytes_read(VALUE(DCEP_TRANSFER_PREV_HASH), transfer->context.prev_hash, DCEP_HASH_LEN) ||
+		!dcep_bytes_read(VALUE(DCEP_TRANSFER_HASH), transfer->hash, DCEP_HASH_LEN))
 		return "a hash does not have 32 bytes";
 	if (!read_signature(values, nulls, transfer))
 		return "it has neither a signature of 64 bytes nor a place in a batch, or both";

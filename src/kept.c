@@ -18,22 +18,19 @@
 #include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
-#include "storage/lock.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "advisory.h"
+#include "shared.h"
 #include "types.h"
 
 #define DATABASES 64	/* of a server that can have refusals waiting in shared memory at once */
 #define OWN_ENTRIES 256 /* in a process that keeps them itself: 100 kB, from its first refusal on */
 #define ENTRIES_MIN 16	/* of the shared pool */
 #define ENTRIES_MAX 1000000
-#define WRITERS_LOCK 0xDCF /* in the place where pg_advisory_lock() has 1 or 2 */
 #define NONE (-1)
 
 typedef struct Place
@@ -76,8 +73,6 @@ static Pool *shared = NULL; /* where the library is preloaded */
 static LWLock *lock = NULL; /* the shared pool's */
 static Pool *own = NULL;	/* from the first refusal on that finds no shared memory */
 static Taken *taken = NULL; /* in TopTransactionContext */
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* --- pools ----------------------------------------------------------------------- */
 
@@ -326,10 +321,7 @@ take_entries(Pool *pool, DcepKeptEntry *entries, int most)
 static void
 lock_writers(void)
 {
-	LOCKTAG tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, WRITERS_LOCK);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	dcep_advisory_lock(DCEP_LOCK_REFUSALS, 0, 0);
 }
 
 /* The refusals that wait. */
@@ -436,29 +428,22 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 
 /* --- at the start ---------------------------------------------------------------- */
 
-static void
-request_memory(void)
+static Size
+shared_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(pool_size(shared_entries));
-	RequestNamedLWLockTranche("dcep refusals", 1);
+	return pool_size(shared_entries);
 }
 
 static void
-attach_memory(void)
+attach_memory(void *memory, LWLock *its_lock, bool new)
 {
-	bool found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("dcep refusals", pool_size(shared_entries), &found);
-	if (!found)
+	shared = memory;
+	lock = its_lock;
+	if (new)
 		clear_pool(shared, shared_entries);
-	lock = &GetNamedLWLockTranche("dcep refusals")->lock;
-	LWLockRelease(AddinShmemInitLock);
 }
+
+static DcepShared request = {.name = "dcep refusals", .has_lock = true, .size = shared_size, .attach = attach_memory};
 
 /* Defines the setting, asks for shared memory, and watches over the ends of transactions. */
 void
@@ -473,8 +458,5 @@ dcep_kept_init(void)
 							"come before they are written, the oldest are lost and counted.",
 							&shared_entries, shared_entries, ENTRIES_MIN, ENTRIES_MAX, PGC_POSTMASTER, 0, NULL, NULL,
 							NULL);
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = attach_memory;
+	dcep_shared_request(&request);
 }

@@ -10,13 +10,11 @@
 
 #include "miscadmin.h"
 #include "port/atomics.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "refusal.h"
+#include "shared.h"
 
 #define WORDS 4
 #define WAYS 4
@@ -30,8 +28,6 @@ typedef struct KnownPlace
 static int known_megabytes = 16;
 static KnownPlace *places = NULL;
 static uint32 row_mask = 0;
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* Places that fit, a power of two. */
 static uint32
@@ -49,28 +45,22 @@ clear_places(KnownPlace *table, uint32 count)
 			pg_atomic_init_u64(&table[i].word[w], 0);
 }
 
-static void
-request_memory(void)
+static Size
+shared_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(mul_size(shared_places(), sizeof(KnownPlace)));
+	return mul_size(shared_places(), sizeof(KnownPlace));
 }
 
 static void
-attach_memory(void)
+attach_memory(void *memory, LWLock *lock pg_attribute_unused(), bool new)
 {
-	bool found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	places = ShmemInitStruct("dcep known signatures", mul_size(shared_places(), sizeof(KnownPlace)), &found);
-	if (!found)
+	places = memory;
+	if (new)
 		clear_places(places, shared_places());
 	row_mask = shared_places() / WAYS - 1;
-	LWLockRelease(AddinShmemInitLock);
 }
+
+static DcepShared shared = {.name = "dcep known signatures", .size = shared_size, .attach = attach_memory};
 
 /* Is this a power of two? */
 static bool
@@ -93,10 +83,7 @@ dcep_known_init(void)
 		"In megabytes, a power of two. A megabyte remembers 32,768 transfers, whose coins then cost no "
 		"signature verification when they are spent. Size it for the coins in circulation.",
 		&known_megabytes, 16, 1, 16384, PGC_POSTMASTER, GUC_UNIT_MB, check_megabytes, NULL, NULL);
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = attach_memory;
+	dcep_shared_request(&shared);
 }
 
 /* The row of a digest, in the shared table or in the backend's own. */

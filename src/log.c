@@ -133,19 +133,27 @@ raise_damaged(int level, int64 index, const char *why)
 	pg_unreachable();
 }
 
+/* Finds the row of a tile. */
+bool
+dcep_tile_find(DcepTable *tiles, Snapshot snapshot, int level, int64 index)
+{
+	ScanKeyData keys[2];
+
+	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(level));
+	dcep_key_number(&keys[1], 2, index);
+	return dcep_table_find(tiles, DCEP_LOG_TILE_PKEY, snapshot, keys, lengthof(keys));
+}
+
 /* Reads a tile. */
 const DcepTile *
 dcep_log_tile(DcepLog *log, int level, int64 index)
 {
-	ScanKeyData keys[2];
 	const char *wrong;
 
 	if (log->tile.count > 0 && log->tile.level == level && log->tile.index == index)
 		return &log->tile;
 	log->tile.count = 0;
-	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(level));
-	dcep_key_number(&keys[1], 2, index);
-	if (!dcep_table_find(log->tiles, DCEP_LOG_TILE_PKEY, log->snapshot, keys, 2))
+	if (!dcep_tile_find(log->tiles, log->snapshot, level, index))
 		raise_damaged(level, index, "it is missing");
 	wrong = dcep_tile_parse(log->tiles, &log->tile);
 	if (wrong)

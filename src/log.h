@@ -62,6 +62,8 @@ extern DcepLogState dcep_log_state(Snapshot snapshot);
 
 /* Reads the tile in the table's slot. Returns NULL, or what is wrong with it. */
 extern const char *dcep_tile_parse(DcepTable *tiles, DcepTile *tile);
+/* Finds the row of a tile and leaves it in the table's slot. */
+extern bool dcep_tile_find(DcepTable *tiles, Snapshot snapshot, int level, int64 index);
 /* Reads a tile into log->tile, unless it is there; an error (XX001) where it is missing or damaged. */
 extern const DcepTile *dcep_log_tile(DcepLog *log, int level, int64 index);
 /* A row of dcep.log_tile; palloc'd values. */

@@ -61,11 +61,8 @@ compare_tile(Walk *walk, const DcepTile *expected)
 {
 	DcepTable *tiles = dcep_table_open(DCEP_LOG_TILE, NULL);
 	static DcepTile stored;
-	ScanKeyData keys[2];
 
-	dcep_key_init(&keys[0], 1, F_INT2EQ, InvalidOid, Int16GetDatum(expected->level));
-	dcep_key_number(&keys[1], 2, expected->index);
-	if (!dcep_table_find(tiles, DCEP_LOG_TILE_PKEY, walk->snapshot, keys, 2) || dcep_tile_parse(tiles, &stored) ||
+	if (!dcep_tile_find(tiles, walk->snapshot, expected->level, expected->index) || dcep_tile_parse(tiles, &stored) ||
 		stored.count != expected->count || memcmp(stored.hash, expected->hash, expected->count * DCEP_HASH_LEN) != 0)
 		report(walk, "tile", (int64) walk->frontier.size, 0,
 			   psprintf("tile " INT64_FORMAT " of level %d is not what the leaves make it", expected->index,

@@ -236,36 +236,16 @@ fail(const Request *request)
 	pg_unreachable();
 }
 
-/* Is the payer, not the payee, the wallet that does not exist or is closed? */
-static bool
-is_payers_fault(int64 payer, DcepRefusal *refusal)
-{
-	const DcepOrder order = {.kind = DCEP_KIND_CONSOLIDATE, .payer = payer, .payee = payer};
-	DcepPurses purses;
-	DcepPurse *purse;
-	Snapshot snapshot;
-
-	dcep_purses_open(&purses, CurrentMemoryContext, NULL);
-	purse = dcep_purse_of(&purses, payer);
-	snapshot = dcep_purses_snapshot(&purses);
-	dcep_purse_read(&purses, purse, snapshot);
-	UnregisterSnapshot(snapshot);
-	if (!dcep_rules_parties(&order, &purse->party, &purse->party, refusal))
-		return true;
-	dcep_purses_forget(&purses);
-	dcep_purses_close(&purses);
-	return false;
-}
-
 /* Does a refusal say something about the payee? */
 static bool
 is_about_payee(int64 payer, DcepRefusal *refusal)
 {
 	switch (refusal->sqlstate)
 	{
+		/* The payer's own fault is refused as such. */
 		case ERRCODE_DCEP_NO_SUCH_WALLET:
 		case ERRCODE_DCEP_WALLET_CLOSED:
-			return !is_payers_fault(payer, refusal);
+			return dcep_purse_check_open(payer, refusal);
 		case ERRCODE_DCEP_PAYER_IS_PAYEE:
 		case ERRCODE_DCEP_PAYEE_BLOCKED:
 		case ERRCODE_DCEP_COUNTERPARTY_BARRED:

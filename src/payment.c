@@ -504,7 +504,7 @@ execute(Payment *payment)
 
 /*
  * Keeps a refusal on record, whatever becomes of the transaction. Where a wallet consolidates nobody
- * wanted to pay. Whose a token is, the payer's operator must not read there.
+ * wanted to pay.
  */
 static void
 keep_refusal(const Payment *payment)

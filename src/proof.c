@@ -143,18 +143,6 @@ dcep_consistency_proof(PG_FUNCTION_ARGS)
 
 /* --- verification ------------------------------------------------------------------ */
 
-/* Reads a hash; false where it is none. */
-static bool
-get_hash(Datum value, uint8 hash[DCEP_HASH_LEN])
-{
-	bytea *bytes = DatumGetByteaPP(value);
-
-	if (VARSIZE_ANY_EXHDR(bytes) != DCEP_HASH_LEN)
-		return false;
-	memcpy(hash, VARDATA_ANY(bytes), DCEP_HASH_LEN);
-	return true;
-}
-
 /* Reads a path; false where it is none. */
 static bool
 get_path(Datum value, DcepTreePath *path)
@@ -189,8 +177,8 @@ dcep_verify_inclusion(PG_FUNCTION_ARGS)
 	int64 index = PG_GETARG_INT64(1);
 	int64 size = PG_GETARG_INT64(2);
 
-	if (index < 0 || size < 0 || !get_hash(PG_GETARG_DATUM(0), hash) || !get_path(PG_GETARG_DATUM(3), &path) ||
-		!get_hash(PG_GETARG_DATUM(4), root))
+	if (index < 0 || size < 0 || !dcep_bytes_read(PG_GETARG_DATUM(0), hash, DCEP_HASH_LEN) ||
+		!get_path(PG_GETARG_DATUM(3), &path) || !dcep_bytes_read(PG_GETARG_DATUM(4), root, DCEP_HASH_LEN))
 		PG_RETURN_BOOL(false);
 	if (!dcep_tree_leaf(hash, DCEP_HASH_LEN, leaf))
 		dcep_crypto_raise("hash a transfer");
@@ -207,8 +195,8 @@ dcep_verify_consistency(PG_FUNCTION_ARGS)
 	int64 old = PG_GETARG_INT64(0);
 	int64 size = PG_GETARG_INT64(2);
 
-	if (old < 0 || size < 0 || !get_hash(PG_GETARG_DATUM(1), old_root) || !get_hash(PG_GETARG_DATUM(3), root) ||
-		!get_path(PG_GETARG_DATUM(4), &path))
+	if (old < 0 || size < 0 || !dcep_bytes_read(PG_GETARG_DATUM(1), old_root, DCEP_HASH_LEN) ||
+		!dcep_bytes_read(PG_GETARG_DATUM(3), root, DCEP_HASH_LEN) || !get_path(PG_GETARG_DATUM(4), &path))
 		PG_RETURN_BOOL(false);
 	return verdict_datum(dcep_tree_verify_consistency((uint64) old, old_root, (uint64) size, root, &path));
 }

@@ -190,6 +190,28 @@ take_chain(DcepTable *table, DcepPurse *purse)
 	purse->known = false; /* the wallet may have been restricted before we got it */
 }
 
+/* Is this an open wallet? */
+bool
+dcep_purse_check_open(int64 wallet, DcepRefusal *refusal)
+{
+	/* Of a consolidation nothing is asked but that its one party is there. */
+	const DcepOrder order = {.kind = DCEP_KIND_CONSOLIDATE, .payer = wallet, .payee = wallet};
+	DcepPurses purses;
+	DcepPurse *purse;
+	Snapshot snapshot;
+	bool open;
+
+	dcep_purses_open(&purses, CurrentMemoryContext, NULL);
+	purse = dcep_purse_of(&purses, wallet);
+	snapshot = dcep_purses_snapshot(&purses);
+	dcep_purse_read(&purses, purse, snapshot);
+	UnregisterSnapshot(snapshot);
+	open = dcep_rules_parties(&order, &purse->party, &purse->party, refusal);
+	dcep_purses_forget(&purses);
+	dcep_purses_close(&purses);
+	return open;
+}
+
 /* A party that exists has no chain. */
 void
 dcep_purse_raise_missing(void)

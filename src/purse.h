@@ -86,6 +86,8 @@ extern DcepPurse *dcep_purse_of(DcepPurses *purses, int64 wallet);
 extern void dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
 /* Reads a purse's party, and its chain without locking it: what it says may be over at once. LG402 where it has none. */
 extern void dcep_purse_look(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot);
+/* Is this an open wallet, as the transaction sees it? LG305, LG306. */
+extern bool dcep_purse_check_open(int64 wallet, DcepRefusal *refusal);
 /* A party that exists has no chain (LG402). */
 extern _Noreturn void dcep_purse_raise_missing(void);
 /* Locks a purse's chain for the rest of the transaction; false where the wallet has none. */

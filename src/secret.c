@@ -196,6 +196,27 @@ dcep_secret_mac(const char *purpose, const uint8 *data, int len, uint8 mac[DCEP_
 	compute_mac(kept.bytes, purpose, data, len, mac);
 }
 
+/* HMAC of a number. */
+void
+dcep_secret_mac_number(const char *purpose, int64 number, uint8 mac[DCEP_HASH_LEN])
+{
+	uint8 bytes[sizeof(int64)];
+
+	dcep_put_u64(bytes, (uint64) number);
+	dcep_secret_mac(purpose, bytes, sizeof(bytes), mac);
+	dcep_wipe(bytes, sizeof(bytes));
+}
+
+/* Takes the lock that stands for a number. */
+void
+dcep_secret_lock(DcepLockKind kind, const char *purpose, int64 number)
+{
+	uint8 mac[DCEP_HASH_LEN];
+
+	dcep_secret_mac_number(purpose, number, mac);
+	dcep_advisory_lock(kind, dcep_get_u32(mac), dcep_get_u32(mac + 4));
+}
+
 /* Random bytes. */
 void
 dcep_secret_random(uint8 *to, int len)

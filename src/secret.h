@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "advisory.h"
 #include "codec.h"
 
 /*
@@ -19,6 +20,12 @@
  * an error (55000, with a hint) where its file cannot be used.
  */
 extern void dcep_secret_mac(const char *purpose, const uint8 *data, int len, uint8 mac[DCEP_HASH_LEN]);
+
+/* The same of a number, in network order. */
+extern void dcep_secret_mac_number(const char *purpose, int64 number, uint8 mac[DCEP_HASH_LEN]);
+
+/* Takes the advisory lock that stands for a number: who reads pg_locks does not learn which number it is. */
+extern void dcep_secret_lock(DcepLockKind kind, const char *purpose, int64 number);
 
 /* Random bytes, good enough for secrets; an error where there are none. */
 extern void dcep_secret_random(uint8 *to, int len);

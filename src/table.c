@@ -518,6 +518,18 @@ dcep_column(DcepTable *table, AttrNumber column)
 	return value;
 }
 
+/* Copies a bytea of a certain length. */
+bool
+dcep_bytes_read(Datum value, uint8 *to, int len)
+{
+	bytea *packed = DatumGetByteaPP(value);
+
+	if ((int) VARSIZE_ANY_EXHDR(packed) != len)
+		return false;
+	memcpy(to, VARDATA_ANY(packed), len);
+	return true;
+}
+
 /* A bytea datum of these bytes. */
 Datum
 dcep_bytes_datum(const uint8 *from, int len)
@@ -699,6 +711,18 @@ dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const 
 		elog(ERROR, "a locked row of \"dcep.%s\" was changed: %d", RelationGetRelationName(table->rel), (int) result);
 	insert_index_entries(table, table->changed, true, which);
 	*tid = table->changed->tts_tid;
+}
+
+/* Replaces the row in the slot, or inserts one. */
+void
+dcep_table_put(DcepTable *table, bool found, const Datum *values, const bool *nulls)
+{
+	ItemPointerData tid = table->slot->tts_tid;
+
+	if (found)
+		dcep_table_update(table, &tid, values, nulls);
+	else
+		dcep_table_insert(table, values, nulls);
 }
 
 /* Deletes a row. */

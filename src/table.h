@@ -155,6 +155,8 @@ extern void dcep_trail_end(DcepTrail *trail);
 /* Column of table->slot that cannot be null. */
 extern Datum dcep_column(DcepTable *table, AttrNumber column);
 
+/* Copies a bytea that must have a certain length; false where it has another. */
+extern bool dcep_bytes_read(Datum value, uint8 *to, int len);
 /* A bytea datum of these bytes, palloc'd. */
 extern Datum dcep_bytes_datum(const uint8 *from, int len);
 
@@ -194,6 +196,8 @@ extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool 
 extern void dcep_table_insert_many(DcepTable *table, const Datum *values, int count);
 /* Replaces the row at `tid`, which the caller has locked. Returns the new place in `tid`. */
 extern void dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls);
+/* Replaces the row that was found, which is in table->slot and locked, or inserts one where none was. */
+extern void dcep_table_put(DcepTable *table, bool found, const Datum *values, const bool *nulls);
 /* Deletes the row at `tid`, which no other transaction can be deleting. */
 extern void dcep_table_delete(DcepTable *table, ItemPointer tid);
 

@@ -75,14 +75,7 @@ store_sum(DcepTable *table, Snapshot snapshot, const DcepSum *sum)
 		add(&redeemed, DatumGetInt64(dcep_column(table, TOTAL_REDEEMED)));
 	}
 	Datum values[] = {Int16GetDatum(sum->institution), Int64GetDatum(issued), Int64GetDatum(redeemed)};
-	if (found)
-	{
-		ItemPointerData tid = table->slot->tts_tid;
-
-		dcep_table_update(table, &tid, values, nulls);
-	}
-	else
-		dcep_table_insert(table, values, nulls);
+	dcep_table_put(table, found, values, nulls);
 }
 
 /* Adds the sums to dcep.log_total. */

@@ -6,9 +6,9 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/snapmgr.h"
 
+#include "advisory.h"
 #include "errcodes.h"
 #include "spend.h"
 
@@ -17,9 +17,6 @@
 
 /* After so many that others hold, it is as good to wait: looking at one costs microseconds. */
 #define ATTEMPTS 8
-
-/* What tells these locks from those of pg_advisory_lock(), which are 1 and 2. */
-#define KEY_LOCK_SPACE 0xDCE
 
 /* --- who has tills ----------------------------------------------------------- */
 
@@ -234,11 +231,7 @@ dcep_till_key_lock(const DcepInstitution *owner, DcepText key)
 void
 dcep_till_lock(int64 key_lock)
 {
-	LOCKTAG tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key_lock / KEY_LOCKS), (uint32) (key_lock % KEY_LOCKS),
-						 KEY_LOCK_SPACE);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	dcep_advisory_lock(DCEP_LOCK_TILL_KEY, (uint32) (key_lock / KEY_LOCKS), (uint32) (key_lock % KEY_LOCKS));
 }
 
 /* Finds the transfer that a key stands for. */

@@ -9,16 +9,11 @@
 
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "crypto.h"
 #include "secret.h"
-
-#define HOLDER_LOCK_SPACE 0xDCF /* of advisory locks; users have 1 and 2 */
 
 /* Columns of dcep.token. */
 enum
@@ -54,14 +49,11 @@ dcep_tokens_close(DcepTable *table)
 static void
 compute_digest(int64 token, int64 *id, int64 *proof)
 {
-	uint8 bytes[sizeof(int64)];
 	uint8 mac[DCEP_HASH_LEN];
 
-	dcep_put_u64(bytes, (uint64) token);
-	dcep_secret_mac("token", bytes, sizeof(bytes), mac);
+	dcep_secret_mac_number("token", token, mac);
 	*id = (int64) dcep_get_u64(mac);
 	*proof = (int64) dcep_get_u64(mac + sizeof(int64));
-	dcep_wipe(bytes, sizeof(bytes));
 }
 
 /* Reads the row in the slot. */
@@ -124,27 +116,19 @@ dcep_token_use(DcepTable *table, const DcepToken *row)
 {
 	Datum values[TOKEN_COLUMNS];
 	const bool nulls[TOKEN_COLUMNS] = {false};
-	ItemPointerData tid = table->slot->tts_tid;
 	DcepToken used = *row;
 
 	used.used = true;
 	write_row(&used, values);
-	dcep_table_update(table, &tid, values, nulls);
+	dcep_table_put(table, true, values, nulls);
 	CommandCounterIncrement(); /* a second payment of the same statement must see it */
 }
 
-/* Locks a wallet's tokens. Who reads pg_locks does not learn which wallet it is. */
+/* Locks a wallet's tokens. */
 void
 dcep_token_lock_holder(int64 wallet)
 {
-	uint8 bytes[sizeof(int64)];
-	uint8 mac[DCEP_HASH_LEN];
-	LOCKTAG tag;
-
-	dcep_put_u64(bytes, (uint64) wallet);
-	dcep_secret_mac("token holder", bytes, sizeof(bytes), mac);
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, dcep_get_u32(mac), dcep_get_u32(mac + 4), HOLDER_LOCK_SPACE);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	dcep_secret_lock(DCEP_LOCK_TOKEN_HOLDER, "token holder", wallet);
 }
 
 /* Enters a token, unless one with the same digits is there. */

@@ -51,22 +51,11 @@ static int64
 get_wallet(FunctionCallInfo fcinfo)
 {
 	int64 wallet = PG_GETARG_WALLET_ID(0);
-	DcepOrder order = {.kind = DCEP_KIND_CONSOLIDATE, .payer = wallet, .payee = wallet};
-	DcepPurses purses;
-	DcepPurse *purse;
 	DcepRefusal refusal;
-	Snapshot snapshot;
 
 	dcep_access_require_acting(wallet);
-	dcep_purses_open(&purses, CurrentMemoryContext, NULL);
-	purse = dcep_purse_of(&purses, wallet);
-	snapshot = dcep_purses_snapshot(&purses);
-	dcep_purse_read(&purses, purse, snapshot);
-	UnregisterSnapshot(snapshot);
-	if (!dcep_rules_parties(&order, &purse->party, &purse->party, &refusal))
+	if (!dcep_purse_check_open(wallet, &refusal))
 		dcep_refusal_raise(&refusal);
-	dcep_purses_forget(&purses);
-	dcep_purses_close(&purses);
 	return wallet;
 }
 
@@ -158,14 +147,7 @@ enter_enrolment(int64 wallet)
 	values[ENROLMENT_WALLET - 1] = Int64GetDatum(wallet);
 	values[ENROLMENT_NUMBER - 1] = Int64GetDatum(number);
 	values[ENROLMENT_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	if (found)
-	{
-		ItemPointerData tid = table->slot->tts_tid;
-
-		dcep_table_update(table, &tid, values, nulls);
-	}
-	else
-		dcep_table_insert(table, values, nulls);
+	dcep_table_put(table, found, values, nulls);
 	dcep_table_close(table);
 	FreeExecutorState(estate);
 	return number;

@@ -15,11 +15,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
+
+#include "shared.h"
 
 PG_FUNCTION_INFO_V1(dcep_upkeep);
 
@@ -122,8 +122,6 @@ typedef struct Slot
 static Slot *slots = NULL; /* max_worker_processes of them; NULL where the library is not preloaded */
 static LWLock *lock = NULL;
 static Slot *mine = NULL; /* the slot of this process, a worker */
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* Each worker holds one slot, so that one is free when another worker starts. */
 static Size
@@ -133,28 +131,15 @@ slots_size(void)
 }
 
 static void
-request_memory(void)
+attach_memory(void *memory, LWLock *its_lock, bool new)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(slots_size());
-	RequestNamedLWLockTranche("dcep upkeep", 1);
-}
-
-static void
-attach_memory(void)
-{
-	bool found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	slots = ShmemInitStruct("dcep upkeep", slots_size(), &found);
-	if (!found)
+	slots = memory;
+	lock = its_lock;
+	if (new)
 		memset(slots, 0, slots_size());
-	lock = &GetNamedLWLockTranche("dcep upkeep")->lock;
-	LWLockRelease(AddinShmemInitLock);
 }
+
+static DcepShared shared = {.name = "dcep upkeep", .has_lock = true, .size = slots_size, .attach = attach_memory};
 
 /* Defines the settings and asks for shared memory. */
 void
@@ -172,10 +157,7 @@ dcep_upkeep_init(void)
 							"long at most. Each look costs every other database a connection of some milliseconds.",
 							&dcep_upkeep_naptime, dcep_upkeep_naptime, 1, SECS_PER_DAY, PGC_SIGHUP, GUC_UNIT_S, NULL,
 							NULL, NULL);
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = attach_memory;
+	dcep_shared_request(&shared);
 }
 
 /* Is any task switched on? */

@@ -48,6 +48,18 @@ END
 $$;
 COMMENT ON FUNCTION dcep.require_wallet(dcep.wallet_id) IS 'Internal: a wallet''s row, or an error (22004, LG305)';
 
+-- Asked before anything is said about a wallet: its number alone tells whose it would be.
+CREATE FUNCTION dcep.require_own(wallet dcep.wallet_id, hint text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet), HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.require_own(dcep.wallet_id, text) IS
+'Internal, inside a SECURITY DEFINER function: refuses a caller that does not act for the institution of a wallet, there or not (42501)';
+
 CREATE FUNCTION dcep.await_payments() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_await_payments';
 COMMENT ON FUNCTION dcep.await_payments() IS

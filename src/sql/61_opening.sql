@@ -434,11 +434,7 @@ BEGIN
     IF wallet IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'wallet must not be null';
     END IF;
-    -- Before anything is said about the wallet: its number alone tells whose it would be.
-    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet),
-            HINT = 'A role changes and closes wallets of the institution that it is bound to.';
-    END IF;
+    PERFORM dcep.require_own(wallet, 'A role changes and closes wallets of the institution that it is bound to.');
     PERFORM FROM dcep.wallet AS w JOIN dcep.wallet AS p ON p.id = w.parent WHERE w.id = require_customer.wallet FOR NO KEY UPDATE OF p;
     SELECT * INTO found_wallet FROM dcep.wallet AS w WHERE w.id = require_customer.wallet FOR NO KEY UPDATE;
     IF NOT FOUND THEN

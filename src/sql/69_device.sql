@@ -54,11 +54,7 @@ CREATE FUNCTION dcep.lock_own_wallet(wallet dcep.wallet_id) RETURNS dcep.wallet
 DECLARE
     found_wallet dcep.wallet;
 BEGIN
-    -- Before anything is said about the wallet: its number alone tells whose it would be.
-    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet),
-            HINT = 'A role keeps the device keys of wallets of the institution that it is bound to.';
-    END IF;
+    PERFORM dcep.require_own(wallet, 'A role keeps the device keys of wallets of the institution that it is bound to.');
     found_wallet := dcep.require_wallet(wallet);
     IF found_wallet.class = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a vault has no device keys';

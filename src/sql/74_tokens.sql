@@ -39,10 +39,7 @@ BEGIN
     IF wallet IS NULL OR since IS NULL OR until IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'wallet, since and until must not be null';
     END IF;
-    IF NOT dcep.caller_acts_for(dcep.institution(wallet)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for wallet %s', wallet),
-            HINT = 'A statement is for roles of the institution that keeps the wallet.';
-    END IF;
+    PERFORM dcep.require_own(wallet, 'A statement is for roles of the institution that keeps the wallet.');
     PERFORM dcep.require_wallet(wallet);
     RETURN QUERY
         -- An issue mints and a redemption destroys: on the central bank's side no coin moves.

@@ -6,6 +6,9 @@ package DcepLedger;
 use strict;
 use warnings;
 
+use PostgreSQL::Test::Utils;
+use Test::More;
+
 # Creates the roles of the cluster, once, and a ledger in a database:
 #   institutions 2 (ed25519, then p256), 3 (sm2), 4 (p256); roles regress_bank2, _bank3, _central, _auditor
 #   w(1) … w(20): class 1, of bank 3, 4, 2 in turn, with money; w(5) frozen; w(6) frozen and lifted; w(21) closed
@@ -73,6 +76,33 @@ GRANT SELECT ON numbered TO PUBLIC;
 CREATE FUNCTION w(wanted integer) RETURNS dcep.wallet_id LANGUAGE sql STABLE
     AS 'SELECT wallet FROM public.numbered WHERE number = wanted';
 SQL
+}
+
+# Plays scripts, a client each, all at once and through whatever is refused. Each must come to its end; returns how often
+# which error came, by SQLSTATE and message, and notes the SQLSTATEs. Scripts say \set VERBOSITY verbose.
+sub play
+{
+	my ($node, $database, @scripts) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	my (@clients, %refusals, %codes);
+	for my $script (@scripts)
+	{
+		my $file = "$dir/client" . @clients . '.sql';
+		my $errors = '';
+		PostgreSQL::Test::Utils::append_to_file($file, $script);
+		push @clients, [ \$errors,
+			IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database), '-f', $file ], '<', \'', '>', '/dev/null', '2>', \$errors) ];
+	}
+	for my $client (@clients)
+	{
+		my ($errors, $run) = @$client;
+		$run->finish;
+		is($run->result(0), 0, 'a client came to its end') or diag($$errors);
+		$refusals{$_}++ for $$errors =~ /(?:ERROR|FATAL|PANIC):  (.*)/g;
+	}
+	$codes{ substr $_, 0, 5 } += $refusals{$_} for keys %refusals;
+	note(join ', ', map { "$_ $codes{$_}" } sort keys %codes);
+	return %refusals;
 }
 
 # Contents of every table and sequence of the schema, as text in a fixed order.

@@ -57,8 +57,7 @@ my %weight = (single => 30, keyed => 10, bulk => 4, conflict => 5, submit => 5, 
 # Each client plays a script of its own, through whatever is refused.
 srand $seed;
 my @deck = map { ($_) x $weight{$_} } sort keys %weight;
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my @clients;
+my @scripts;
 for my $client (1 .. 8)
 {
 	my $script = "\\set VERBOSITY verbose\n" . 'SELECT setseed(' . rand() . ");\n";
@@ -71,22 +70,9 @@ for my $client (1 .. 8)
 		  ? "BEGIN ISOLATION LEVEL $level;\n" . join('', @statements) . (rand() < 0.1 ? "ROLLBACK;\n" : "COMMIT;\n")
 		  : "SET default_transaction_isolation = '\L$level\E';\n$statements[0]";
 	}
-	append_to_file("$dir/client$client.sql", $script);
-	my $errors = '';
-	push @clients, [ \$errors,
-		IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db), '-f', "$dir/client$client.sql" ], '<', \'', '>', '/dev/null', '2>', \$errors) ];
+	push @scripts, $script;
 }
-my %refusals;
-for my $client (@clients)
-{
-	my ($errors, $run) = @$client;
-	$run->finish;
-	is($run->result(0), 0, 'a client came to its end') or diag($$errors);
-	$refusals{$_}++ for $$errors =~ /(?:ERROR|FATAL|PANIC):  (.*)/g;
-}
-my %codes;
-$codes{ substr $_, 0, 5 } += $refusals{$_} for keys %refusals;
-note(join ', ', map { "$_ $codes{$_}" } sort keys %codes);
+my %refusals = DcepLedger::play($node, $db, @scripts);
 
 # 25P02 is what follows in a transaction that has failed; the rest are rules, and what concurrency raises.
 my %expected = map { $_ => 1 } qw(LG302 LG201 LG202 LG203 LG204 LG206 LG301 LG303 LG304 40001 40P01 25P02);

@@ -117,8 +117,7 @@ my @payments = (
 	"INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_out', s.w, dcep.vault(dcep.institution(s.w)), dice(500) FROM (SELECT w(dice(5)) AS w OFFSET 0) AS s",
 	"INSERT INTO dcep.transfer (kind, payer, payee, amount) SELECT 'exchange_in', dcep.vault(dcep.institution(s.w)), s.w, dice(1500) FROM (SELECT w(dice(5)) AS w OFFSET 0) AS s",
 	'SELECT dcep.consolidate(w(dice(5)))');
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my @clients;
+my @scripts;
 for my $client (0 .. 3)
 {
 	my $script = "\\set VERBOSITY verbose\nSELECT setseed(" . rand() . ");\n";
@@ -132,22 +131,9 @@ for my $client (0 .. 3)
 		my $level = ('READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')[ rand 4 ];
 		$script .= "BEGIN ISOLATION LEVEL $level;\n" . join('', map { "$payments[rand @payments];\n" } 1 .. 1 + rand 2) . "COMMIT;\n";
 	}
-	append_to_file("$dir/client$client.sql", $script);
-	my $errors = '';
-	push @clients, [ \$errors,
-		IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db), '-f', "$dir/client$client.sql" ], '<', \'', '>', '/dev/null', '2>', \$errors) ];
+	push @scripts, $script;
 }
-my %refusals;
-for my $client (@clients)
-{
-	my ($errors, $run) = @$client;
-	$run->finish;
-	is($run->result(0), 0, 'a client came to its end') or diag($$errors);
-	$refusals{$_}++ for $$errors =~ /(?:ERROR|FATAL|PANIC):  (.*)/g;
-}
-my %codes;
-$codes{ substr $_, 0, 5 } += $refusals{$_} for keys %refusals;
-note(join ', ', map { "$_ $codes{$_}" } sort keys %codes);
+my %refusals = DcepLedger::play($node, $db, @scripts);
 # 22023 is a coin that was spent before it could be frozen, or an order that would have ended before it began.
 my %expected = map { $_ => 1 } qw(LG201 LG202 LG203 LG204 LG207 LG208 LG209 LG210 LG301 LG303 22023 40001 40P01 25P02);
 is(join("\n", grep { !$expected{ substr $_, 0, 5 } } sort keys %refusals), '', 'refusals were for good reasons');
@@ -220,6 +206,7 @@ for my $round (0 .. $rounds - 1)
 	$script .= "SELECT lift_some(0.5);\n" if rand() < 0.6;
 }
 # The superuser's way around what watches over the tables of orders; the triggers that pay go on.
+my $dir = PostgreSQL::Test::Utils::tempdir;
 append_to_file("$dir/strike.sql", $script);
 $node->psql($db, "\\i $dir/strike.sql", on_error_stop => 0, stderr => \my $errors);
 my %seen;
