@@ -15,6 +15,7 @@
 #include "argument.h"
 #include "journal.h"
 #include "log.h"
+#include "receipt.h"
 
 PG_FUNCTION_INFO_V1(dcep_log_root);
 PG_FUNCTION_INFO_V1(dcep_inclusion_proof);
@@ -64,14 +65,15 @@ dcep_log_root(PG_FUNCTION_ARGS)
 static bool
 shows(int64 id)
 {
-	DcepTable *table = dcep_table_open(DCEP_TRANSFER, NULL);
-	bool found = dcep_table_find_number(table, DCEP_TRANSFER_PKEY, GetActiveSnapshot(), id);
+	DcepJournal journal;
+	DcepTransfer transfer;
+	bool shown;
 
-	if (found && !dcep_access_audits())
-		found = dcep_access_sees(dcep_wallet_institution(DatumGetInt64(dcep_column(table, DCEP_TRANSFER_PAYER)))) ||
-				dcep_access_sees(dcep_wallet_institution(DatumGetInt64(dcep_column(table, DCEP_TRANSFER_PAYEE))));
-	dcep_table_close(table);
-	return found;
+	dcep_journal_open(&journal, false);
+	shown = dcep_transfer_find(dcep_config_required(), &journal, GetActiveSnapshot(), id, &transfer) &&
+			(dcep_access_audits() || dcep_receipt_allowed(&transfer.context));
+	dcep_journal_close(&journal);
+	return shown;
 }
 
 /* Place of a transfer in the log of some size; an error where it is not there. */

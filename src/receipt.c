@@ -107,8 +107,8 @@ dcep_receipt_make(const DcepConfig *config, DcepJournal *journal, TupleDesc desc
 }
 
 /* Who sees a party may have the receipt; of a payment to a token, who sees the payer. */
-static bool
-may_have_receipt(const DcepContext *context)
+bool
+dcep_receipt_allowed(const DcepContext *context)
 {
 	return dcep_access_sees(dcep_wallet_institution(context->payer)) ||
 		   (context->kind != DCEP_KIND_TOKEN && dcep_access_sees(dcep_wallet_institution(context->payee)));
@@ -127,7 +127,7 @@ dcep_receipt_of(PG_FUNCTION_ARGS)
 
 	dcep_journal_open(&journal, false);
 	found = dcep_transfer_find(config, &journal, GetActiveSnapshot(), PG_GETARG_INT64(0), &transfer) &&
-			may_have_receipt(&transfer.context);
+			dcep_receipt_allowed(&transfer.context);
 	if (found)
 		receipt = dcep_receipt_make(config, &journal, desc, &transfer);
 	dcep_journal_close(&journal);

@@ -15,6 +15,9 @@
 /* Descriptor of dcep.receipt, for a function that returns one. */
 extern TupleDesc dcep_receipt_desc(FunctionCallInfo fcinfo);
 
+/* May the current role have the receipt: does it see a party? Of a payment to a token, the payer. */
+extern bool dcep_receipt_allowed(const DcepContext *context);
+
 /* A receipt as a composite datum. The journal serves the batch of a transfer that was not signed alone. */
 extern Datum dcep_receipt_make(const DcepConfig *config, DcepJournal *journal, TupleDesc desc,
 							   const DcepTransfer *transfer);

@@ -88,6 +88,7 @@ DECLARE
     state dcep.log_state;
     key dcep.log_key;
     newest dcep.checkpoint;
+    root bytea;
     body text;
     made timestamptz;
 BEGIN
@@ -101,8 +102,9 @@ BEGIN
         PERFORM dcep.rotate_log_key();
     END IF;
     SELECT * INTO STRICT key FROM dcep.log_key AS k ORDER BY k.number DESC LIMIT 1;
+    root := dcep.log_root(state.size);
     made := clock_timestamp();
-    body := format(E'%s\n%s\n%s\nprevious %s %s\ntime %s\n', dcep.log_origin(), state.size, encode(dcep.log_root(state.size), 'base64'),
+    body := format(E'%s\n%s\n%s\nprevious %s %s\ntime %s\n', dcep.log_origin(), state.size, encode(root, 'base64'),
                    COALESCE(newest.size, 0), encode(dcep.note_hash(newest.note), 'base64'),
                    (extract(epoch FROM made) * 1000000)::bigint)
             || (SELECT format(E'supply %s %s %s %s %s\n', l.currency, l.exponent, t.issued, t.redeemed, t.issued - t.redeemed)
@@ -113,7 +115,7 @@ BEGIN
                                                   o.issued - o.redeemed), '' ORDER BY o.institution)
                            FROM dcep.log_total AS o), '');
     INSERT INTO dcep.checkpoint (size, made_at, key_number, root, note)
-    VALUES (state.size, made, key.number, dcep.log_root(state.size),
+    VALUES (state.size, made, key.number, root,
             dcep.sign_note(body, dcep.log_origin(), key.number, key.public_key))
     RETURNING * INTO newest;
     RETURN newest.note;
