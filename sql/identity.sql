@@ -127,6 +127,8 @@ SELECT institution, by_role, case_no, body::jsonb ->> 'kind' AS kind, jsonb_arra
 SELECT t.try($$SELECT dcep.find_wallets('fax', '1')$$), t.as_role('regress_auditor', $$SELECT dcep.find_wallets('phone', '+861')$$);
 
 -- --- disclosing ------------------------------------------------------------------
+SELECT dcep.keep_refusals() \g /dev/null
+CREATE TEMPORARY TABLE began AS SELECT max(id) AS id FROM dcep.refusal;
 
 CREATE FUNCTION t.order_disclosure(role name, wallet text, rest text) RETURNS text LANGUAGE sql AS $$
     SELECT t.as_role(role, format('SELECT dcep.order_disclosure(%L, %s)', t.w(wallet), rest))
@@ -148,6 +150,10 @@ SELECT t.disclose('regress_officer', 'ida', 'I-2'), t.disclose('regress_officer'
 SELECT t.name(wallet), authority, case_no FROM dcep.disclosure_order WHERE case_no = 'I-2' ORDER BY id;
 SELECT t.try('DELETE FROM dcep.disclosure_order');
 SELECT count(*) FROM dcep.disclosures WHERE case_no = 'I-2';
+-- Each attempt without an order, or beyond an agreement, is on record; what was wrong for other reasons is not.
+SELECT dcep.keep_refusals();
+SELECT r.sqlstate, r.message, r.institution, t.mask(r.attempt) AS attempt, r.payer IS NULL AND r.kind IS NULL AND r.order_id IS NULL AS no_payment
+  FROM dcep.refusal AS r WHERE r.id > (SELECT b.id FROM began AS b) ORDER BY r.id;
 
 -- --- what the auditor finds --------------------------------------------------------
 

@@ -752,7 +752,7 @@ CREATE TABLE dcep.refusal (
 );
 -- Rows come in the order of time, and reports ask for days.
 CREATE INDEX refusal_refused_at ON dcep.refusal USING brin (refused_at);
-COMMENT ON TABLE dcep.refusal IS 'Payments that a rule refused, lines of payment files, and what supervisors attempted beyond their agreements; also though the transaction was rolled back. Append-only, neither chained nor signed: a record for reports, not a proof. Without keys, memos and tokens';
+COMMENT ON TABLE dcep.refusal IS 'Payments that a rule refused, lines of payment files, and what supervisors attempted beyond their agreements and identity officers without an order; also though the transaction was rolled back. Append-only, neither chained nor signed: a record for reports, not a proof. Without keys, memos and tokens';
 COMMENT ON COLUMN dcep.refusal.id IS 'Of dcep.refusal_id_seq, in the order of writing; gaps are normal';
 COMMENT ON COLUMN dcep.refusal.refused_at IS 'When it was refused; the row was written a moment later';
 COMMENT ON COLUMN dcep.refusal.sqlstate IS 'The rule, as docs/errors.md explains it';
@@ -763,7 +763,7 @@ COMMENT ON COLUMN dcep.refusal.payee IS 'Likewise; NULL of payments to tokens to
 COMMENT ON COLUMN dcep.refusal.amount IS 'What was to be paid, minor units; NULL where it was not read';
 COMMENT ON COLUMN dcep.refusal.class IS 'Class of the payer; NULL where it was refused before that was known';
 COMMENT ON COLUMN dcep.refusal.order_id IS 'The supervisor''s order that refused the payer; NULL where its class, balance or status did, or the payee''s orders';
-COMMENT ON COLUMN dcep.refusal.attempt IS 'Of a supervisor: what it attempted, 199 bytes of it; NULL of payments';
+COMMENT ON COLUMN dcep.refusal.attempt IS 'Of a supervisor or an identity officer: what was attempted, 199 bytes of it; NULL of payments';
 COMMENT ON COLUMN dcep.refusal.institution IS 'Institution that the role acts for: the payer''s where it is bound to it; NULL where to none';
 COMMENT ON COLUMN dcep.refusal.by_role IS 'Role that had logged in';
 

@@ -200,6 +200,8 @@ BEGIN
         SELECT FROM dcep.agreement AS g
          WHERE g.supervisor = o.authority AND g.operator = dcep.institution(order_disclosure.wallet) AND g.shows_wallets
            AND g.valid_from <= o.ordered_at AND o.ordered_at < g.valid_until) THEN
+        PERFORM dcep.keep_refusal('LG220', 'order outside the supervisor''s agreement', o.authority,
+                                  format('order disclosure, case %s, of wallet %s', case_no, wallet));
         RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'order outside the supervisor''s agreement',
             DETAIL = format('Supervisor %s has no agreement in force with institution %s that shows wallets.',
                             lpad(o.authority::text, 4, '0'), lpad(dcep.institution(wallet)::text, 4, '0')),
@@ -216,7 +218,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.order_disclosure(dcep.wallet_id, text, timestamptz, integer) IS
-'Orders, until a time, that an identity officer be given who is behind a wallet, and returns the order''s id; entered as an act. By a supervisor whose agreement with the wallet''s operator shows wallets, or by the central bank. Errors: 22004, 22023, 42501, 55000, LG220, LG305';
+'Orders, until a time, that an identity officer be given who is behind a wallet, and returns the order''s id; entered as an act. By a supervisor whose agreement with the wallet''s operator shows wallets, or by the central bank. Outside the agreements refused, and on record in dcep.refusal. Errors: 22004, 22023, 42501, 55000, LG220, LG305';
 
 CREATE FUNCTION dcep.disclose(wallet dcep.wallet_id, case_no text,
                               OUT act bigint, OUT version integer, OUT key_id text, OUT entered_at timestamptz, OUT ciphertext bytea)
@@ -234,6 +236,8 @@ BEGIN
        AND o.ordered_at <= clock_timestamp() AND clock_timestamp() < o.valid_until
      ORDER BY o.id DESC LIMIT 1;
     IF NOT FOUND THEN
+        PERFORM dcep.keep_refusal('LG220', 'no order allows this disclosure', 1,
+                                  format('disclose, case %s, wallet %s', case_no, wallet));
         RAISE EXCEPTION USING ERRCODE = 'LG220', MESSAGE = 'no order allows this disclosure',
             DETAIL = format('Wallet %s, case "%s": no order of somebody else''s is in force.', wallet, case_no),
             HINT = 'A supervisor or the central bank orders it with dcep.order_disclosure(); who ordered it does not look.';
@@ -249,7 +253,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.disclose(dcep.wallet_id, text) IS
-'Gives who is behind a wallet, as it was encrypted to the authentication centre''s key, and enters that as an act: who looked, when, under which order. Needs an order of dcep.order_disclosure() in force for this wallet and case, by another role. version, key_id, entered_at and ciphertext are NULL where nothing is on record, which is entered too. By an identity officer of the central bank. Errors: 22004, 22023, 42501, 55000, LG220';
+'Gives who is behind a wallet, as it was encrypted to the authentication centre''s key, and enters that as an act: who looked, when, under which order. Needs an order of dcep.order_disclosure() in force for this wallet and case, by another role. version, key_id, entered_at and ciphertext are NULL where nothing is on record, which is entered too. Without an order refused, and on record in dcep.refusal. By an identity officer of the central bank. Errors: 22004, 22023, 42501, 55000, LG220';
 
 CREATE VIEW dcep.disclosures AS
     SELECT a.id AS act, a.entered_at AS disclosed_at, a.by_role AS officer, a.case_no, o.wallet, o.id AS order_id, o.authority,

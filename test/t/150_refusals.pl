@@ -76,6 +76,20 @@ is(sql('SELECT sqlstate, message, kind, amount, class, institution, by_role, att
 is(sql($waiting), '0|0|t', 'and waits no more');
 await("SELECT done = 4 AND failures = 0 FROM dcep.upkeep WHERE task = 'refusals'", 'the worker counts them');
 
+# --- who wants to know who is behind a wallet -----------------------------------------------
+
+sql('CREATE ROLE regress_officer LOGIN; SELECT dcep.grant_institution($$regress_officer$$, 1); GRANT dcep_identity_officer TO regress_officer');
+for my $attempt ([ 'regress_supervisor', 'order_disclosure(w(3), $$D-1$$, now() + interval $$1 hour$$)' ], [ 'regress_officer', 'disclose(w(3), $$D-2$$)' ])
+{
+	my ($role, $call) = @$attempt;
+	($status, $out, $err) = $node->psql($db, "\\set VERBOSITY sqlstate\nSELECT dcep.$call", extra_params => [ '-U', $role ]);
+	is($err =~ s/^psql:<stdin>:\d+: //r, 'ERROR:  LG220', "$role: refused");
+}
+await('SELECT count(*) = 6 FROM dcep.refusal', 'both are written');
+is(sql('SELECT sqlstate, message, institution, by_role, replace(attempt, w(3)::text, $$W$$) FROM dcep.refusal WHERE id > 4 ORDER BY id'),
+	"LG220|order outside the supervisor's agreement|5|regress_supervisor|order disclosure, case D-1, of wallet W\nLG220|no order allows this disclosure|1|regress_officer|disclose, case D-2, wallet W",
+	'with who tried, on which wallet, in which case');
+
 # --- by hand: rollback, loss, and who comes second ---------------------------------------------
 
 set_interval(0);
