@@ -21,11 +21,27 @@ SELECT COALESCE(json_agg(h ORDER BY h.hour), '[]') AS hours, COALESCE(sum(h.amou
 :list dcep.large_values(:'day') :listed \gset large_
 :list dcep.suspects(:'until'::timestamptz - interval '180 days', :'until') :listed \gset suspects_
 :list dcep.rings(:'until'::timestamptz - interval '180 days', :'until') :listed \gset rings_
+:list dcep.cycles(:'until'::timestamptz - interval '30 days', :'until') :listed \gset cycles_
 :list dcep.structuring(dcep.day_start(:'day'::date - 2), :'until') :listed \gset structuring_
 :list dcep.fan_in(:'since', :'until') :listed \gset fan_in_
 :list dcep.fan_out(:'since', :'until') :listed \gset fan_out_
 :list dcep.pass_through(dcep.day_start(:'day'::date - 1), :'until') :listed \gset pass_
-:list (SELECT o.* FROM dcep.order_status AS o WHERE o.status = 'in force' ORDER BY o.imposed_at DESC, o.id DESC) :listed \gset orders_
+:list dcep.dormant_reactivated(:'since', :'until') :listed \gset dormant_
+:list dcep.surging(:'since', :'until') :listed \gset surging_
+:list dcep.short_lived(:'since', :'until') :listed \gset short_lived_
+:list dcep.wallets_per_contact() :listed \gset contacts_
+
+:list (SELECT r.*, r.refusals / sum(r.refusals) OVER () AS share, sum(r.refusals) OVER () AS total
+         FROM dcep.refusals_by_rule(:'since', :'until') AS r ORDER BY r.refusals DESC, r.sqlstate, r.rule, r.class, r.by_order) :listed \gset refusals_
+SELECT COALESCE((:'refusals_list'::json -> 0 ->> 'total')::bigint, 0) AS refused \gset
+:list dcep.refusals_by_order(:'since', :'until') :listed \gset refusing_
+:list (SELECT r.* FROM dcep.refusal AS r WHERE r.attempt IS NOT NULL AND r.refused_at >= :'since' AND r.refused_at < :'until'
+        ORDER BY r.refused_at DESC, r.id DESC) :listed \gset attempts_
+:list (SELECT o.*, b.refusals FROM dcep.order_status AS o LEFT JOIN dcep.refusals_by_order(:'since', :'until') AS b ON b.order_id = o.id
+        WHERE o.status = 'in force' ORDER BY o.imposed_at DESC, o.id DESC) :listed \gset orders_
+SELECT COALESCE(json_agg(h), '[]') AS held, COALESCE(sum(h.total), 0) AS held_total FROM dcep.held_totals AS h \gset
+:list (SELECT d.* FROM dcep.disclosures AS d WHERE d.disclosed_at >= :'since' AND d.disclosed_at < :'until'
+        ORDER BY d.officer, d.case_no, d.disclosed_at) :listed \gset lookups_
 :list (SELECT a.id, a.institution, a.entered_at, a.kind, a.by_role, a.case_no, a.body::json AS body FROM dcep.act AS a
         WHERE a.entered_at >= :'since' AND a.entered_at < :'until' ORDER BY a.entered_at DESC, a.id DESC) :listed \gset acts_
 SELECT COALESCE(sum(z.wallets), 0) AS frozen_wallets, COALESCE(sum(z.held), 0) AS frozen_held FROM dcep.frozen_totals AS z \gset

@@ -27,9 +27,11 @@ SELECT xmlelement(name div, xmlattributes('tiles' AS class),
                (3, :amount :flows_sum :shown, format('%s of it between institutions', :'currency')),
                (4, to_char(:large_count, 'FM999,999,990'), 'large values'),
                (5, to_char(:suspects_count, 'FM999,999,990'), 'suspects'),
-               (6, to_char(:orders_count, 'FM999,999,990'), 'orders in force'),
-               (7, :amount :frozen_held :shown, format('%s in %s frozen wallets', :'currency', to_char(:frozen_wallets, 'FM999,999,990'))),
-               (8, to_char(:acts_count, 'FM999,999,990'), 'official acts')) AS t (n, figure, what);
+               (6, to_char(:refused, 'FM999,999,999,990'), 'refusals'),
+               (7, to_char(:orders_count, 'FM999,999,990'), 'orders in force'),
+               (8, :amount :held_total :shown, format('%s held by orders', :'currency')),
+               (9, :amount :frozen_held :shown, format('%s in %s frozen wallets', :'currency', to_char(:frozen_wallets, 'FM999,999,990'))),
+               (10, to_char(:acts_count, 'FM999,999,990'), 'official acts')) AS t (n, figure, what);
 \qecho '</header>'
 \qecho '<main>'
 
@@ -70,6 +72,21 @@ SELECT :spends_count > 0 AS any_spends, :gaps_count > 0 AS any_gaps \gset
                   :amount s.redeemed :shown AS "Redeemed#", :amount s.outstanding :shown AS "Outstanding#", :amount s.held :shown AS "Held by its wallets#"
              FROM dcep.supply AS s ORDER BY s.institution :end
 \endif
+\qecho '</section>'
+
+\set section anonymous
+:begin_section
+:table SELECT :name_of a.institution :known AS "Operator", a.wallets AS "Wallets#", a.anonymous_wallets AS "Anonymous#", a.share_of_wallets AS "Share%",
+              :amount a.held :shown AS "Held#", :amount a.anonymous_held :shown AS "Anonymously held#", a.share_held AS "Share held%",
+              :amount a.paid :shown AS "Paid#", :amount a.anonymous_paid :shown AS "Anonymously paid#", a.share_paid AS "Share paid%"
+         FROM dcep.anonymous_share(:'since', :'until') AS a :end
+\qecho '<h3>Wallets with one phone number or e-mail address</h3>'
+SELECT $$ SELECT xmlelement(name p, xmlattributes('quiet' AS class), format('The first %s of %s.', :'top', to_char(c.n, 'FM999,999,990')))
+            FROM (SELECT $$ AS cut, $$::bigint AS n) AS c WHERE c.n > :top; $$ AS shortly \gset
+:cut :contacts_count :shortly
+:table SELECT :name_of c.institution :known AS "Operator", CASE c.kind WHEN 'phone' THEN 'phone number' ELSE 'e-mail address' END AS "Contact",
+              c.wallets_each AS "Wallets each#", c.contacts AS "Contacts#", c.wallets AS "Wallets#", c.anonymous_wallets AS "Anonymous#"
+         FROM json_to_recordset(:'contacts_list') AS c (institution integer, kind text, wallets_each bigint, contacts bigint, wallets bigint, anonymous_wallets bigint) :end
 \qecho '</section>'
 
 \set section hours
@@ -125,16 +142,31 @@ SELECT '<div class="wide">' || xmlelement(name svg, xmlattributes('http://www.w3
 
 -- --- clients -----------------------------------------------------------------
 
--- Says that a list goes on: how many there are, of which top are shown.
-SELECT $$ SELECT xmlelement(name p, xmlattributes('quiet' AS class), format('The first %s of %s.', :'top', to_char(c.n, 'FM999,999,990')))
-            FROM (SELECT $$ AS cut, $$::bigint AS n) AS c WHERE c.n > :top; $$ AS shortly \gset
-
 \set section large
 :begin_section
 :cut :large_count :shortly
 :table SELECT l.wallet AS "Wallet", :name_of l.institution :known AS "Operator", l.direction AS "Direction", l.type AS "Type", l.rule AS "Rule",
               l.movements AS "Movements#", :amount l.largest :shown AS "Largest#", :amount l.total :shown AS "Total#"
          FROM json_to_recordset(:'large_list') AS l (wallet text, institution integer, direction text, type text, rule text, movements bigint, largest bigint, total numeric) :end
+\qecho '</section>'
+
+\set section unusual
+:begin_section
+\qecho '<h3>Dormant wallets that woke</h3>'
+:cut :dormant_count :shortly
+:table SELECT d.wallet AS "Wallet", :name_of d.institution :known AS "Operator", :on d.last_before :dated AS "Quiet since", (EXTRACT(epoch FROM d.dormant_for) / 86400)::integer AS "Days#",
+              :on d.reactivated_at :dated AS "Woke", d.movements AS "Movements#", :amount d.received :shown AS "Received#", :amount d.paid :shown AS "Paid#"
+         FROM json_to_recordset(:'dormant_list') AS d (wallet text, institution integer, last_before timestamptz, reactivated_at timestamptz, dormant_for interval, movements bigint, received numeric, paid numeric) :end
+\qecho '<h3>Surging wallets</h3>'
+:cut :surging_count :shortly
+:table SELECT s.wallet AS "Wallet", :name_of s.institution :known AS "Operator", :amount s.usual :shown AS "Usual#", :amount s.total :shown AS "Moved#",
+              to_char(s.times, 'FM999,999,999,990.0') AS "Times#", s.movements AS "Movements#"
+         FROM json_to_recordset(:'surging_list') AS s (wallet text, institution integer, usual numeric, total numeric, times numeric, movements bigint) :end
+\qecho '<h3>Short-lived wallets</h3>'
+:cut :short_lived_count :shortly
+:table SELECT s.wallet AS "Wallet", :name_of s.institution :known AS "Operator", s.class AS "Class#", :on s.opened_at :dated AS "Opened", :on s.closed_at :dated AS "Closed",
+              s.movements AS "Movements#", :amount s.received :shown AS "Received#", :amount s.paid :shown AS "Paid#"
+         FROM json_to_recordset(:'short_lived_list') AS s (wallet text, institution integer, class integer, opened_at timestamptz, closed_at timestamptz, movements bigint, received numeric, paid numeric) :end
 \qecho '</section>'
 
 \set section alerts
@@ -148,6 +180,11 @@ SELECT $$ SELECT xmlelement(name p, xmlattributes('quiet' AS class), format('The
 :table SELECT r.kind AS "Kind", r.organiser AS "Organiser", array_to_string(r.members[:6], ' ') || CASE WHEN cardinality(r.members) > 6 THEN ' …' ELSE '' END AS "Members",
               cardinality(r.members) AS "Number#", r.pairs AS "Pairs#", cardinality(r.transfers) AS "Transfers#", :amount r.amount :shown AS "Amount#", round(r.score, 2) AS "Score#"
          FROM json_to_recordset(:'rings_list') AS r (kind text, organiser text, members text[], pairs integer, transfers bigint[], amount numeric, score numeric) :end
+\qecho '<h3>Cycles: money that came back</h3>'
+:cut :cycles_count :shortly
+:table SELECT array_to_string(c.members, ' → ') AS "From hand to hand", cardinality(c.transfers) AS "Transfers#", :amount c.amount :shown AS "Amount#",
+              :amount c.returned :shown AS "Returned#", :on c.first_at :dated AS "From", :on c.last_at :dated AS "To"
+         FROM json_to_recordset(:'cycles_list') AS c (members text[], transfers bigint[], amount bigint, returned bigint, first_at timestamptz, last_at timestamptz) :end
 \qecho '<h3>Structuring</h3>'
 :cut :structuring_count :shortly
 :table SELECT s.wallet AS "Wallet", :name_of s.institution :known AS "Operator", s.direction AS "Direction", s.type AS "Type", s.movements AS "Movements#",
@@ -176,10 +213,30 @@ SELECT xmlelement(name figure,
            xmlelement(name figcaption, format('Transfer %s: wallet %s got %s on %s', t.transfer, t.wallet, :amount t.amount :shown, :on t.created_at :dated)),
            xmlelement(name div, xmlattributes('wide' AS class), dcep.trace_svg(t.transfer, 'fifo', 'forward', NULL, 40)::xml))
   FROM json_to_recordset(:'traces') AS t (rank bigint, transfer bigint, wallet text, amount bigint, created_at timestamptz) ORDER BY t.rank;
+SELECT xmlelement(name figure,
+           xmlelement(name figcaption, format('Where the money of transfer %s came from', t.transfer)),
+           xmlelement(name div, xmlattributes('wide' AS class), dcep.trace_svg(t.transfer, 'fifo', 'back', NULL, 40)::xml))
+  FROM json_to_recordset(:'traces') AS t (rank bigint, transfer bigint) ORDER BY t.rank LIMIT 1;
 SELECT '<p class="none">None.</p>' WHERE json_array_length(:'traces') = 0;
 \qecho '</section>'
 
 -- --- the authorities ---------------------------------------------------------
+
+\set section refusals
+:begin_section
+:cut :refusals_count :shortly
+:table SELECT r.sqlstate AS "Code", r.rule AS "Rule", r.class AS "Class#", CASE WHEN r.by_order THEN 'yes' END AS "By an order", r.refusals AS "Refusals#", r.payers AS "Payers#", r.share AS "Share%"
+         FROM json_to_recordset(:'refusals_list') AS r (sqlstate text, rule text, class integer, by_order boolean, refusals bigint, payers bigint, share numeric) :end
+\qecho '<h3>By order</h3>'
+:cut :refusing_count :shortly
+:table SELECT o.order_id AS "Order#", :name_of o.supervisor :known AS "Supervisor", o.kind AS "Kind", o.case_no AS "Case", o.status AS "Status", o.refusals AS "Refusals#", o.payers AS "Payers#",
+              :amount o.amount :shown AS "Would have moved#", :at o.first_at :timed AS "First", :at o.last_at :timed AS "Last"
+         FROM json_to_recordset(:'refusing_list') AS o (order_id bigint, supervisor integer, kind text, case_no text, status text, refusals bigint, payers bigint, amount numeric, first_at timestamptz, last_at timestamptz) :end
+\qecho '<h3>Attempts without the right to</h3>'
+:cut :attempts_count :shortly
+:table SELECT :at a.refused_at :timed AS "At", :name_of a.institution :known AS "Institution", a.by_role AS "Role", a.attempt AS "What was attempted", a.sqlstate AS "Code", a.message AS "Why not"
+         FROM json_to_recordset(:'attempts_list') AS a (refused_at timestamptz, institution integer, by_role text, attempt text, sqlstate text, message text) :end
+\qecho '</section>'
 
 \set section orders
 :begin_section
@@ -189,16 +246,38 @@ SELECT '<p class="none">None.</p>' WHERE json_array_length(:'traces') = 0;
                    ELSE array_to_string(o.wallets[:4], ' ') || CASE WHEN cardinality(o.wallets) > 4 THEN format(' and %s more', cardinality(o.wallets) - 4) ELSE '' END END AS "On",
               CASE o.kind WHEN 'count_day' THEN o.amount::text ELSE :amount o.amount :shown END AS "Amount#",
               concat_ws(', ', 'counterparty ' || o.counterparty, to_char(o.daily_from, 'HH24:MI') || ' to ' || to_char(o.daily_until, 'HH24:MI'),
-                        cardinality(o.coins) || ' coins') AS "Terms", :on o.valid_from :dated AS "From", CASE WHEN isfinite(o.valid_until) THEN :on o.valid_until :dated END AS "Until"
+                        cardinality(o.coins) || ' coins') AS "Terms", :on o.valid_from :dated AS "From", CASE WHEN isfinite(o.valid_until) THEN :on o.valid_until :dated END AS "Until",
+              o.refusals AS "Refused#"
          FROM json_to_recordset(:'orders_list') AS o (id bigint, supervisor integer, kind text, case_no text, class integer, operator integer, wallets text[], amount bigint,
-                                                      counterparty text, daily_from time, daily_until time, coins bigint[], valid_from timestamptz, valid_until timestamptz) :end
+                                                      counterparty text, daily_from time, daily_until time, coins bigint[], valid_from timestamptz, valid_until timestamptz, refusals bigint) :end
+\qecho '</section>'
+
+\set section supervisors
+:begin_section
+:table SELECT :name_of r.supervisor :known AS "Supervisor", r.imposed AS "Imposed#", r.in_force AS "In force#", r.awaited AS "Awaited#", r.expired AS "Expired#", r.lifted AS "Lifted#",
+              r.out_of_agreement AS "Outside#", r.refused AS "Refused#", r.usual_delay || ' s' AS "Effect after#", r.longest_delay || ' s' AS "At most#"
+         FROM dcep.order_report(NULL, :'until') AS r :end
 \qecho '</section>'
 
 \set section frozen
 :begin_section
+\qecho '<h3>By supervisors</h3>'
+:table SELECT :name_of h.supervisor :known AS "Supervisor", h.frozen_wallets AS "Frozen wallets#", :amount h.frozen :shown AS "In them#", h.held_wallets AS "Wallets with holds#",
+              :amount h.held :shown AS "Held in them#", h.coins AS "Frozen coins#", :amount h.in_coins :shown AS "Worth#", :amount h.total :shown AS "Together#"
+         FROM json_to_recordset(:'held') AS h (supervisor integer, frozen_wallets bigint, frozen numeric, held_wallets bigint, held numeric, coins bigint, in_coins numeric, total numeric)
+        ORDER BY h.supervisor :end
+\qecho '<h3>By the central bank</h3>'
 :table SELECT :name_of z.institution :known AS "Institution", CASE z.direction WHEN 'debit' THEN 'may not pay' WHEN 'credit' THEN 'may not be paid' ELSE 'neither' END AS "Wallets that",
               z.wallets AS "Wallets#", :amount z.held :shown AS "Held#"
          FROM dcep.frozen_totals AS z ORDER BY z.institution, z.direction :end
+\qecho '</section>'
+
+\set section lookups
+:begin_section
+:cut :lookups_count :shortly
+:table SELECT l.officer AS "Officer", l.case_no AS "Case", :at l.disclosed_at :timed AS "At", l.wallet AS "Wallet", CASE WHEN l.version IS NULL THEN 'nothing on record' ELSE 'version ' || l.version END AS "Given",
+              l.order_id AS "Order#", :name_of l.authority :known AS "Ordered by", l.ordered_by AS "Role"
+         FROM json_to_recordset(:'lookups_list') AS l (officer text, case_no text, disclosed_at timestamptz, wallet text, version integer, order_id bigint, authority integer, ordered_by text) :end
 \qecho '</section>'
 
 \set section acts

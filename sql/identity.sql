@@ -95,6 +95,7 @@ SELECT t.try('UPDATE dcep.identity_key SET key_id = key_id'), t.try('TRUNCATE dc
 
 -- --- recording -----------------------------------------------------------------
 
+CREATE TEMPORARY TABLE contact_before AS SELECT * FROM dcep.wallets_per_contact();
 SELECT dcep.record_identity(t.w('ida'), '{"class": 1, "name": "Ida", "user_id": "u-1", "phone": "+86 138 0013 8000", "id_document": "11010519491231002x", "bank_account": "62 22"}');
 SELECT dcep.record_identity(t.w('ivo'), '{"class": 1, "phone": "+8613800138000", "email": "Ivo@Example.org"}');
 SELECT dcep.record_identity(t.w('ines'), '{"class": 1, "phone": "+8613800138000", "name": "Ines"}');
@@ -103,6 +104,21 @@ SELECT t.name(wallet) AS wallet, version, key_number, octet_length(ciphertext) >
 WHERE wallet IN (t.w('ida'), t.w('ivo'), t.w('ines')) ORDER BY 1, 2;
 SELECT t.name(wallet) AS wallet, kind, count(*) FROM dcep.wallet_identifier WHERE wallet IN (t.w('ida'), t.w('ivo'), t.w('ines')) GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT t.try('UPDATE dcep.identity SET version = version'), t.try('DELETE FROM dcep.wallet_identifier');
+-- How many wallets share a contact: those of this test. A name, a document or an account is no contact; a closed wallet counts no more.
+CREATE TEMPORARY VIEW contact_change AS
+    SELECT institution, kind, wallets_each, COALESCE(n.contacts, 0) - COALESCE(o.contacts, 0) AS contacts,
+           COALESCE(n.wallets, 0) - COALESCE(o.wallets, 0) AS wallets, COALESCE(n.anonymous_wallets, 0) - COALESCE(o.anonymous_wallets, 0) AS anonymous
+      FROM contact_before AS o FULL JOIN dcep.wallets_per_contact() AS n USING (institution, kind, wallets_each)
+     WHERE (n.contacts, n.wallets, n.anonymous_wallets) IS DISTINCT FROM (o.contacts, o.wallets, o.anonymous_wallets);
+SELECT * FROM contact_change ORDER BY 1, 2, 3;
+BEGIN;
+SELECT dcep.record_identity(t.w('ilse'), '{"phone": "0086 138 0013 8000"}');
+SELECT * FROM contact_change WHERE wallets_each > 1;
+SELECT t.pay('ilse', 'ida', 100) IS NOT NULL AS paid;
+SELECT dcep.close_wallet(t.w('ilse'));
+SELECT * FROM contact_change WHERE wallets_each > 1;
+ROLLBACK;
+SELECT role, t.as_role(role, 'SELECT FROM dcep.wallets_per_contact() HAVING count(*) > 0') FROM unnest(ARRAY['regress_bank2', 'regress_central', 'regress_auditor', 'regress_supervisor']) AS role;
 -- Nobody reads them.
 SELECT role, t.as_role(role, 'SELECT * FROM dcep.identity'), t.as_role(role, 'SELECT * FROM dcep.wallet_identifier')
 FROM unnest(ARRAY['regress_bank2', 'regress_central', 'regress_auditor', 'regress_supervisor', 'regress_officer']) AS role;

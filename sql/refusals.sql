@@ -126,7 +126,7 @@ SELECT count(*), bool_and(o.supervisor = 9030 AND t.w('rosa') = o.wallets[1]) FR
  WHERE r.payer = t.w('rosa');
 
 -- Who sees what. An operator: refusals of its wallets as payers, and what its own roles attempted; a supervisor: what it
--- attempted, and within a case the payments of wallets that its agreements show; the central bank: its own, and within a case all.
+-- attempted, and within a case the payments of wallets that its agreements show; the central bank: all attempts, and within a case all.
 CREATE FUNCTION t.seen(role name) RETURNS TABLE (payer text, sqlstate text, n bigint) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('SET LOCAL ROLE %I', role);
@@ -151,7 +151,7 @@ RESET ROLE;
 SELECT t.as_role(role, call) FROM unnest(ARRAY['regress_bank2', 'regress_supervisor', 'regress_central', 'regress_auditor']) AS role,
     unnest(ARRAY['SELECT dcep.keep_refusals()', 'SELECT dcep.waiting_refusals()', 'SELECT dcep.take_refusals()',
                  'SELECT dcep.keep_refusal($$LG220$$, $$made up$$, 9030, $$nothing$$)', 'INSERT INTO dcep.refusal (refused_at, sqlstate, message, by_role) VALUES (now(), $$LG220$$, $$made up$$, $$x$$)',
-                 'SELECT dcep.refusals_by_rule()', 'SELECT dcep.order_report()', 'SELECT FROM dcep.held_totals']) WITH ORDINALITY AS c (call, n) ORDER BY n, role;
+                 'SELECT dcep.refusals_by_rule()', 'SELECT FROM dcep.refusals_by_order() HAVING count(*) >= 0', 'SELECT dcep.order_report()', 'SELECT FROM dcep.held_totals']) WITH ORDINALITY AS c (call, n) ORDER BY n, role;
 
 -- Append-only.
 SELECT t.try('UPDATE dcep.refusal SET sqlstate = $$00000$$'), t.try('DELETE FROM dcep.refusal WHERE false'), t.try('TRUNCATE dcep.refusal');
@@ -166,6 +166,23 @@ SELECT * FROM dcep.refusals_by_rule((SELECT at FROM mark));
 SELECT * FROM dcep.refusals_by_rule(NULL, (SELECT '2000-01-01'::timestamptz FROM mark));
 SELECT sum(refusals) = (SELECT count(*) FROM dcep.refusal) AS all_of_them FROM dcep.refusals_by_rule(NULL, NULL);
 COMMIT;
+
+-- By order: rosa's cap and its bar on debits, rita's holds, the one of which that ended the payment is named; their supervisor
+-- and the central bank, each without a case. Another supervisor's are none of its business.
+CREATE FUNCTION t.by_order(role name, since timestamptz, until timestamptz) RETURNS TABLE (kind text, case_no text, status text, refusals bigint, payers bigint, amount numeric, timed boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    RETURN QUERY SELECT o.kind, o.case_no, o.status, o.refusals, o.payers, o.amount, o.first_at <= o.last_at FROM dcep.refusals_by_order(since, until) AS o
+                  WHERE o.supervisor = 9030 ORDER BY o.order_id;
+    RESET ROLE;
+END
+$$;
+SELECT * FROM t.by_order('regress_refused', NULL, NULL);
+SELECT * FROM t.by_order('regress_central', NULL, NULL) EXCEPT SELECT * FROM t.by_order('regress_refused', NULL, NULL);
+SELECT count(*) FROM t.by_order('regress_central', NULL, NULL);
+SELECT * FROM t.by_order('regress_supervisor', NULL, NULL);
+SELECT * FROM t.by_order('regress_refused', NULL, '2000-01-01');
+DROP FUNCTION t.by_order;
 
 -- Orders: rosa has a cap, a bar on credits and a bar on debits, rita two holds. Another ends at once, one is lifted, one awaited.
 SELECT t.as_role('regress_refused', format($$SELECT dcep.impose('count_day', '{"wallet": "%s"}', 'case 37', 5, valid_until => clock_timestamp() + interval '100 ms')$$, t.w('rudi')));

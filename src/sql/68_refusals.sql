@@ -36,4 +36,4 @@ COMMENT ON FUNCTION dcep.keep_refusals() IS
 
 ALTER TABLE dcep.refusal ENABLE ROW LEVEL SECURITY;
 CREATE POLICY see_own ON dcep.refusal FOR SELECT
-    USING (dcep.sees_payments(payer) OR dcep.sees_institution(institution));
+    USING (dcep.sees_payments(payer) OR dcep.sees_institution(institution) OR (attempt IS NOT NULL AND dcep.sees_institution(1)));

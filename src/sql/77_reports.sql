@@ -232,6 +232,37 @@ $$;
 COMMENT ON FUNCTION dcep.refusals_by_rule(timestamptz, timestamptz) IS
 'Refusals on record of a time range (today by default) by rule (SQLSTATE and message), class of the payer (NULL where it was refused before that was known, or was no payment), and whether a supervisor''s order on the payer refused: how many, and of how many payers. Reads the refusals of the range';
 
+CREATE FUNCTION dcep.refusals_by_order(since timestamptz DEFAULT dcep.day_start(dcep.today()), until timestamptz DEFAULT NULL,
+                                       OUT order_id bigint, OUT supervisor smallint, OUT kind text, OUT case_no text, OUT status text,
+                                       OUT refusals bigint, OUT payers bigint, OUT amount numeric, OUT first_at timestamptz,
+                                       OUT last_at timestamptz) RETURNS SETOF record
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.id, o.supervisor, o.kind, o.case_no, o.status, f.refusals, f.payers, f.amount, f.first_at, f.last_at
+      FROM (SELECT r.order_id, count(*) AS refusals, count(DISTINCT r.payer) AS payers, sum(r.amount) AS amount,
+                   min(r.refused_at) AS first_at, max(r.refused_at) AS last_at
+              FROM dcep.refusal AS r
+             WHERE r.order_id IS NOT NULL AND (since IS NULL OR r.refused_at >= since) AND (until IS NULL OR r.refused_at < until)
+             GROUP BY r.order_id) AS f
+      JOIN dcep.order_status AS o ON o.id = f.order_id
+     WHERE dcep.sees_order(o.id)
+     ORDER BY f.refusals DESC, o.id
+$$;
+COMMENT ON FUNCTION dcep.refusals_by_order(timestamptz, timestamptz) IS
+'Orders that refused payers in a time range (today by default), with their status now: how many payments, of how many payers, what these would have moved (minor units; each attempt counts), and when the first and the last was. Of orders that the reader may see, without a case. What an order on the payee refused is not in it: such refusals name no order. Reads the refusals of the range';
+
+CREATE FUNCTION dcep.wallets_per_contact(OUT institution smallint, OUT kind text, OUT wallets_each bigint, OUT contacts bigint,
+                                         OUT wallets bigint, OUT anonymous_wallets bigint) RETURNS SETOF record
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.institution, c.kind, c.wallets, count(*), sum(c.wallets)::bigint, sum(c.anonymous_wallets)::bigint
+      FROM (SELECT f.institution, f.kind, f.hash, count(*) AS wallets, count(*) FILTER (WHERE w.class = 4) AS anonymous_wallets
+              FROM dcep.wallet_identifier AS f JOIN dcep.wallet AS w ON w.id = f.wallet
+             WHERE f.kind IN ('phone', 'email') AND w.status = 'open'
+             GROUP BY f.institution, f.kind, f.hash) AS c
+     GROUP BY c.institution, c.kind, c.wallets ORDER BY c.wallets DESC, c.institution, c.kind DESC
+$$;
+COMMENT ON FUNCTION dcep.wallets_per_contact() IS
+'How many open wallets share a phone number (kind phone) or an e-mail address (email), per operator: wallets_each of them, for so many contacts; how many wallets that makes, and how many of these are anonymous (class 4). A wallet with two numbers counts with each. Names no wallet and no contact. Reads all identifiers and wallets';
+
 -- --- clients -----------------------------------------------------------------
 
 CREATE FUNCTION dcep.large_values(day date DEFAULT dcep.today(), cash bigint DEFAULT NULL, transfer bigint DEFAULT NULL,

@@ -141,6 +141,7 @@ GRANT EXECUTE ON FUNCTION
     dcep.today(), dcep.day_start(date), dcep.client_threshold(bigint, bigint), dcep.double_spends(), dcep.chain_gaps(),
     dcep.net_positions(timestamptz, timestamptz), dcep.anonymous_share(timestamptz, timestamptz),
     dcep.order_report(timestamptz, timestamptz), dcep.refusals_by_rule(timestamptz, timestamptz),
+    dcep.refusals_by_order(timestamptz, timestamptz), dcep.wallets_per_contact(),
     dcep.large_values(date, bigint, bigint),
     dcep.structuring(timestamptz, timestamptz, bigint, bigint, numeric, integer, interval),
     dcep.dormant_reactivated(timestamptz, timestamptz, interval, bigint),

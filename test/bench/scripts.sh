@@ -6,7 +6,7 @@
 #   payment-DRAW.sql   a payment by dcep
 #   plain-DRAW.sql     by the plain ledger, in six statements
 #   call-DRAW.sql      by the plain ledger, in one function call
-# and payout.sql, a payment out of the vault.
+# and payout.sql, a payment out of the vault, and refused.sql, of more than the payer has.
 
 # pgbench commands that turn the variable $1 (below 100,000) into the wallet number $2: its check
 # digit is that of ISO/IEC 7064 MOD 11,10, whose state after the constant digits is computed here.
@@ -36,6 +36,14 @@ payout_script()
 {
 	wallet_commands b payee "$1"
 	echo "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault($1), :payee, :amount);"
+}
+
+# Refused by the last of the rules. It is a line of a payment file, since pgbench ends where a statement fails.
+refused_script()
+{
+	wallet_commands a payer "$1"
+	wallet_commands b payee "$1"
+	echo "SELECT sqlstate FROM dcep.submit(ARRAY[(:payer, :payee, '1000000000000000', NULL, NULL)]::dcep.instruction[]);"
 }
 
 # By the plain ledger, the lower account first.
@@ -94,4 +102,5 @@ write_scripts()
 		done
 	done
 	{ printf '\\set b %s\n\\set amount random(1, 1000)\n' "$anybody"; payout_script "$code"; } >"$folder/payout.sql"
+	{ printf '\\set a %s\n\\set b %s\n' "$anybody" "$other"; refused_script "$code"; } >"$folder/refused.sql"
 }

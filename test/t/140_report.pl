@@ -56,8 +56,16 @@ sub stands_alone
 	command_ok(['xmllint', '--noout', '--nonet', $page], "$name: well-formed");
 	(my $rest = $html) =~ s{xmlns="http://www\.w3\.org/2000/svg"}{}g;
 	ok($rest !~ m{https?:|//|\bsrc=|\bhref=|url\(|\@import|<script|<link|<[^>]*\son[a-z]+=}i, "$name: no reference, no script");
-	is(() = $html =~ /<section /g, 11, "$name: all sections");
+	is(() = $html =~ /<section /g, 16, "$name: all sections");
 	return;
+}
+
+# A section of the page.
+sub section
+{
+	my ($html, $id) = @_;
+	my ($section) = $html =~ m{<section id="$id">(.*?)</section>}s;
+	return $section;
 }
 
 # Cells of a row of a table that begins with a text.
@@ -87,14 +95,47 @@ SELECT dcep.generate_key(5, 'ed25519');
 SELECT dcep.deposit_reserve(2, 10000000), dcep.issue(2, 10000000);
 INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), w(0), 6000000);
 SELECT dcep.transfer(w(0), w(1), 5000000);
+-- Money that comes back, a wallet that is closed on its first day, one that was quiet for long, a phone of two.
+SELECT dcep.transfer(w(12), w(15), 50000), dcep.transfer(w(15), w(18), 49000), dcep.transfer(w(18), w(12), 48000);
+INSERT INTO numbered SELECT 30, dcep.open_wallet(2, '{"class": 1}');
+INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), w(30), 6000000), ('exchange_out', w(30), dcep.vault(2), 6000000);
+SELECT dcep.close_wallet(w(30));
+UPDATE dcep.wallet SET opened_at = opened_at - interval '200 days' WHERE id = w(18);
+SELECT dcep.record_identity(w(9), '{"phone": "+8613800138000"}'), dcep.record_identity(w(12), '{"phone": "0086 13800138000"}');
+CREATE ROLE regress_officer LOGIN;
+SELECT dcep.grant_institution('regress_officer', 1);
+GRANT dcep_identity_officer TO regress_officer;
 SQL
 for my $role ('supervisor', 'bank2')
 {
 	$node->safe_psql($db, q{SELECT dcep.agree(5, 2, '{freeze,count_day}', '{wallets,transfers}')}, extra_params => [ '-U', "regress_$role" ]);
 }
-$node->safe_psql($db, <<'SQL', extra_params => [ '-U', 'regress_supervisor' ]);
+# Each session keeps its own refusals, and writes them with what succeeds next.
+sub refused_first
+{
+	my ($role, $sql) = @_;
+	my ($status, $out, $err) = $node->psql($db, "\\set VERBOSITY sqlstate\n$sql", on_error_stop => 0, extra_params => [ $role ? ('-U', $role) : () ]);
+	return join ' ', $err =~ /ERROR:  (\w{5})/g;
+}
+is(refused_first('regress_supervisor', <<'SQL'), 'LG220', 'a supervisor imposes what it may, and tries what it may not');
+SELECT dcep.impose('no_debit', jsonb_build_object('wallet', w(9)), '<b>C-0</b>');
 SELECT dcep.impose('freeze', jsonb_build_object('wallet', w(9)), '<i onclick="x">C-1</i>');
 SELECT dcep.impose('count_day', '{"operator": 2, "class": 1}', 'C-2', 7);
+SQL
+is(refused_first(undef, <<'SQL'), 'LG303 LG303 LG201 LG210', 'payments are refused, by rules and by orders');
+SELECT dcep.transfer(w(1), w(1), 5);
+SELECT dcep.transfer(w(1), w(1), 6);
+SELECT dcep.transfer(w(9), w(12), 700);
+SELECT dcep.transfer(w(12), w(15), 800);
+SELECT dcep.keep_refusals();
+SQL
+$node->safe_psql($db, q{SELECT dcep.order_disclosure(w(9), 'D-7', now() + interval '1 hour')}, extra_params => [ '-U', 'regress_central' ]);
+is(refused_first('regress_officer', <<'SQL'), 'LG220', 'an officer looks up whom no order names, and whom one does');
+SELECT dcep.disclose(w(9), 'D-6');
+SELECT dcep.disclose(w(9), 'D-7');
+SQL
+my ($freeze, $count, $held) = split /\|/, $node->safe_psql($db, <<'SQL');
+SELECT max(id) FILTER (WHERE kind = 'freeze'), max(id) FILTER (WHERE kind = 'count_day'), to_char(dcep.balance(w(9)) / 100.0, 'FM999,990.00') FROM dcep.control_order
 SQL
 my ($w0, $w2, $w9) = map { $node->safe_psql($db, "SELECT w($_)") } 0, 2, 9;
 my $day = $node->safe_psql($db, 'SELECT dcep.today()');
@@ -122,6 +163,25 @@ unlike($html, qr{$w2}, 'a wallet of another operator is not named');
 like($html, qr{<figcaption>Transfer \d+: wallet $w0 got }, 'a trace');
 like($html, qr{<figure>.*<svg xmlns.*</svg>.*</figure>}s, 'its picture');
 unlike($html, qr{Held by its wallets}, 'dcep.supply is not for supervisors');
+my $time = qr{\d\d:\d\d:\d\d};
+my $refusals = section($html, 'refusals');
+is(row($refusals, 'LG303'), 'LG303|payer is the payee|1|–|2|1|25.00 %', 'refusals by a rule');
+is(row($refusals, 'LG210'), 'LG210|too many payments today|1|yes|1|1|12.50 %', 'and by an order');
+like(row($refusals, $freeze), qr{^$freeze\|0005 Supervisor\|freeze\|&lt;i onclick=.*C-1&lt;/i&gt;\|in force\|1\|1\|7\.00\|$time\|$time$}, 'what an order refused');
+like(row($refusals, $count), qr{^$count\|0005 Supervisor\|count_day\|C-2\|in force\|1\|1\|8\.00\|}, 'and another one');
+like($refusals, qr{<td>regress_supervisor</td><td>impose no_debit, case &lt;b&gt;C-0&lt;/b&gt;, on \{.*$w9.*\}</td><td>LG220</td>}, 'what it attempted without the right to');
+unlike($html, qr{regress_officer|D-7}, 'attempts and look-ups of others are not for it');
+like(section($html, 'orders'), qr{<td class="number">$freeze</td>.*<td class="number">1</td></tr>}, 'an order in force, and what it refused');
+like(row(section($html, 'supervisors'), '0005 Supervisor'), qr{^0005 Supervisor\|2\|2\|0\|0\|0\|0\|1\|\d+\.\d{3} s\|\d+\.\d{3} s$}, 'what became of orders');
+is(row(section($html, 'frozen'), '0005 Supervisor'), "0005 Supervisor|1|$held|0|0.00|0|0.00|$held", 'what they keep');
+my ($w12, $w15, $w18, $w30) = map { $node->safe_psql($db, "SELECT w($_)") } 12, 15, 18, 30;
+like(row(section($html, 'alerts'), "$w12 → $w15 → $w18"), qr{^$w12 → $w15 → $w18\|3\|500\.00\|480\.00\|}, 'money that came back');
+my $unusual = section($html, 'unusual');
+like(row($unusual, $w18), qr{^$w18\|0002 Bank 2\|[\d-]+ [\d:]+\|200\|}, 'a wallet that woke');
+like(row($unusual, $w30), qr{^$w30\|0002 Bank 2\|1\|.*\|2\|60,000\.00\|60,000\.00$}, 'a wallet of one day');
+my $anonymous = section($html, 'anonymous');
+like(row($anonymous, '0002 Bank 2'), qr{^0002 Bank 2\|\d+\|0\|0\.00 %\|}, 'no wallet is anonymous');
+like($anonymous, qr{<tr><td>0002 Bank 2</td><td>phone number</td><td class="number">2</td><td class="number">1</td><td class="number">2</td><td class="number">0</td></tr>}, 'two wallets of one phone');
 is($node->safe_psql($db, q{SELECT kind, by_role, case_no, body FROM dcep.act WHERE kind ~ 'case' ORDER BY id}),
 	qq(open_case|regress_supervisor|R-<1>|{"purpose": "daily report"}\nclose_case|regress_supervisor|R-<1>|{}), 'its case is on record');
 is(sprintf('%04o', (stat $page)[2] & 07777), '0600', 'nobody else may read it');
@@ -140,6 +200,8 @@ like(row($flows, '0002 Bank 2'), qr{^0002 Bank 2\|\Q$paid\E\|\d+\|[\d,.]+\|\d+\|
 like($html, qr{<title>0002 Bank 2 paid 0003 Bank 3: 50,\d\d\d\.\d\d in \d+ payments</title>}, 'a cell of their picture');
 like($html, qr{<p class="quiet">The first 1 of \d+\.</p>}, 'TOP cuts the lists');
 like($html, qr{<td>neither</td><td class="number">1</td>}, 'a frozen wallet');
+like(row(section($html, 'lookups'), 'regress_officer'), qr{^regress_officer\|D-7\|$time\|$w9\|nothing on record\|\d+\|0001 Central Bank\|regress_central$}, 'who was told who is behind a wallet');
+like(section($html, 'refusals'), qr{The first 1 of 2\..*<td>regress_officer</td><td>disclose, case D-6, wallet $w9</td><td>LG220</td>}s, 'attempts of all');
 is($node->safe_psql($db, q{SELECT count(*) FROM dcep.act WHERE institution = 1 AND kind IN ('open_case', 'close_case')}), '2', 'its case is on record');
 
 # Another day has totals and no payments.
