@@ -62,6 +62,12 @@ SELECT $$ SELECT format('<section id="%s"><h2>%s</h2><p class="note">%s <span cl
                         s.id, s.title, s.what, s.made_by)
             FROM json_to_recordset(:'legend') AS s (id text, title text, what text, made_by text) WHERE s.id = :'section'; $$ AS begin_section \gset
 
+-- :cut n :shortly says that a list goes on: how many there are, of which top are shown.
+SELECT $$ SELECT xmlelement(name p, xmlattributes('quiet' AS class), format('The first %s of %s.', :'top', to_char(c.n, 'FM999,999,990')))
+            FROM (SELECT $$ AS cut, $$::bigint AS n) AS c WHERE c.n > :top; $$ AS shortly \gset
+
+-- :share x :given is a share as a percentage.
+SELECT 'to_char(100 * (' AS share, $$), 'FM990.00') || ' %'$$ AS given \gset
 -- :amount x :shown is minor units x as units of the currency.
 SELECT 'to_char((' AS amount, format(') * %s, %L)', :'unit', :'money') AS shown \gset
 

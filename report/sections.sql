@@ -76,13 +76,11 @@ SELECT :spends_count > 0 AS any_spends, :gaps_count > 0 AS any_gaps \gset
 
 \set section anonymous
 :begin_section
-:table SELECT :name_of a.institution :known AS "Operator", a.wallets AS "Wallets#", a.anonymous_wallets AS "Anonymous#", a.share_of_wallets AS "Share%",
-              :amount a.held :shown AS "Held#", :amount a.anonymous_held :shown AS "Anonymously held#", a.share_held AS "Share held%",
-              :amount a.paid :shown AS "Paid#", :amount a.anonymous_paid :shown AS "Anonymously paid#", a.share_paid AS "Share paid%"
+:table SELECT :name_of a.institution :known AS "Operator", a.wallets AS "Wallets#", a.anonymous_wallets AS "Anonymous#", :share a.share_of_wallets :given AS "Share of wallets#",
+              :amount a.held :shown AS "Held#", :amount a.anonymous_held :shown AS "Anonymously held#", :share a.share_held :given AS "Share held#",
+              :amount a.paid :shown AS "Paid#", :amount a.anonymous_paid :shown AS "Anonymously paid#", :share a.share_paid :given AS "Share paid#"
          FROM dcep.anonymous_share(:'since', :'until') AS a :end
 \qecho '<h3>Wallets with one phone number or e-mail address</h3>'
-SELECT $$ SELECT xmlelement(name p, xmlattributes('quiet' AS class), format('The first %s of %s.', :'top', to_char(c.n, 'FM999,999,990')))
-            FROM (SELECT $$ AS cut, $$::bigint AS n) AS c WHERE c.n > :top; $$ AS shortly \gset
 :cut :contacts_count :shortly
 :table SELECT :name_of c.institution :known AS "Operator", CASE c.kind WHEN 'phone' THEN 'phone number' ELSE 'e-mail address' END AS "Contact",
               c.wallets_each AS "Wallets each#", c.contacts AS "Contacts#", c.wallets AS "Wallets#", c.anonymous_wallets AS "Anonymous#"
