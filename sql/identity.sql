@@ -144,7 +144,7 @@ SELECT t.try($$SELECT dcep.find_wallets('fax', '1')$$), t.as_role('regress_audit
 
 -- --- disclosing ------------------------------------------------------------------
 SELECT dcep.keep_refusals() \g /dev/null
-CREATE TEMPORARY TABLE began AS SELECT max(id) AS id FROM dcep.refusal;
+CREATE TEMPORARY TABLE began AS SELECT COALESCE(max(id), 0) AS id FROM dcep.refusal;
 
 CREATE FUNCTION t.order_disclosure(role name, wallet text, rest text) RETURNS text LANGUAGE sql AS $$
     SELECT t.as_role(role, format('SELECT dcep.order_disclosure(%L, %s)', t.w(wallet), rest))

@@ -167,8 +167,8 @@ SELECT * FROM dcep.refusals_by_rule(NULL, (SELECT '2000-01-01'::timestamptz FROM
 SELECT sum(refusals) = (SELECT count(*) FROM dcep.refusal) AS all_of_them FROM dcep.refusals_by_rule(NULL, NULL);
 COMMIT;
 
--- By order: rosa's cap and its bar on debits, rita's holds, the one of which that ended the payment is named; their supervisor
--- and the central bank, each without a case. Another supervisor's are none of its business.
+-- By order: rosa's cap and its bar on debits; where holds leave too little, as with rita, none is named. Their supervisor
+-- and the central bank read it, each without a case. Orders of others are none of a supervisor's business.
 CREATE FUNCTION t.by_order(role name, since timestamptz, until timestamptz) RETURNS TABLE (kind text, case_no text, status text, refusals bigint, payers bigint, amount numeric, timed boolean) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('SET LOCAL ROLE %I', role);

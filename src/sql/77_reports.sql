@@ -248,7 +248,7 @@ CREATE FUNCTION dcep.refusals_by_order(since timestamptz DEFAULT dcep.day_start(
      ORDER BY f.refusals DESC, o.id
 $$;
 COMMENT ON FUNCTION dcep.refusals_by_order(timestamptz, timestamptz) IS
-'Orders that refused payers in a time range (today by default), with their status now: how many payments, of how many payers, what these would have moved (minor units; each attempt counts), and when the first and the last was. Of orders that the reader may see, without a case. What an order on the payee refused is not in it: such refusals name no order. Reads the refusals of the range';
+'Orders that refused payers in a time range (today by default), with their status now: how many payments, of how many payers, what these would have moved (minor units; each attempt counts), and when the first and the last was. Of orders that the reader may see, without a case. Refusals that name no order are not in it: by an order on the payee, and where holds left too little. Reads the refusals of the range';
 
 CREATE FUNCTION dcep.wallets_per_contact(OUT institution smallint, OUT kind text, OUT wallets_each bigint, OUT contacts bigint,
                                          OUT wallets bigint, OUT anonymous_wallets bigint) RETURNS SETOF record
