@@ -242,11 +242,11 @@ SELECT '<p class="none">None.</p>' WHERE json_array_length(:'traces') = 0;
 :table SELECT o.id AS "Order#", :name_of o.supervisor :known AS "Supervisor", o.kind AS "Kind", o.case_no AS "Case",
               CASE WHEN o.class IS NOT NULL THEN format('class %s of %s', o.class, :name_of o.operator :known)
                    ELSE array_to_string(o.wallets[:4], ' ') || CASE WHEN cardinality(o.wallets) > 4 THEN format(' and %s more', cardinality(o.wallets) - 4) ELSE '' END END AS "On",
-              CASE o.kind WHEN 'count_day' THEN o.amount::text ELSE :amount o.amount :shown END AS "Amount#",
+              CASE o.kind WHEN 'count_day' THEN o.amount::text ELSE :amount COALESCE(o.amount, (SELECT sum(a.amount) FROM unnest(o.amounts) AS a (amount))) :shown END AS "Amount#",
               concat_ws(', ', 'counterparty ' || o.counterparty, to_char(o.daily_from, 'HH24:MI') || ' to ' || to_char(o.daily_until, 'HH24:MI'),
                         cardinality(o.coins) || ' coins') AS "Terms", :on o.valid_from :dated AS "From", CASE WHEN isfinite(o.valid_until) THEN :on o.valid_until :dated END AS "Until",
               o.refusals AS "Refused#"
-         FROM json_to_recordset(:'orders_list') AS o (id bigint, supervisor integer, kind text, case_no text, class integer, operator integer, wallets text[], amount bigint,
+         FROM json_to_recordset(:'orders_list') AS o (id bigint, supervisor integer, kind text, case_no text, class integer, operator integer, wallets text[], amount bigint, amounts bigint[],
                                                       counterparty text, daily_from time, daily_until time, coins bigint[], valid_from timestamptz, valid_until timestamptz, refusals bigint) :end
 \qecho '</section>'
 

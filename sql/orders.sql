@@ -108,7 +108,8 @@ FROM (VALUES (1, format('%L, %L, %L', 'jail', t.wallet('olga'), 'C')),
              (26, format('%L, %L, %L, valid_from => %L, valid_until => %L', 'freeze', t.wallet('olga'), 'C', '2901-01-02', '2901-01-01')),
              (27, format('%L, %L, %L, supervisor => 2', 'freeze', t.wallet('olga'), 'C')),
              (28, format('%L, %L, %L, supervisor => 9002', 'freeze', t.wallet('olga'), 'C')),
-             (29, format('%L, %L, %L', 'freeze', '{"coins": ["x"]}', 'C'))) AS v (n, arguments)
+             (29, format('%L, %L, %L', 'freeze', '{"coins": ["x"]}', 'C')),
+             (30, format('%L, %L, %L', 'freeze_coins', '{"coins": 5}', 'C'))) AS v (n, arguments)
 ORDER BY n;
 SELECT t.impose('bad', format('%L, %L, %L', 'freeze', t.wallet('olga'), 'C'), role) FROM (VALUES ('regress_bank2'), ('regress_central'), ('regress_auditor')) AS r (role);
 -- A superuser acts for both supervisors and must say for which.

@@ -95,6 +95,9 @@ BEGIN
     ELSE
         SELECT string_agg(k, ' ' ORDER BY k) INTO shape FROM jsonb_object_keys(target) AS k;
     END IF;
+    IF shape = 'coins' AND jsonb_typeof(target -> 'coins') <> 'array' THEN
+        shape := '';
+    END IF;
     CASE shape
         WHEN 'wallet' THEN
             wallets := ARRAY[(dcep.require_wallet((target ->> 'wallet')::dcep.wallet_id)).id];
@@ -116,7 +119,8 @@ BEGIN
             class := (target ->> 'class')::integer;
             PERFORM dcep.require_institution(operator, 'operator');
             IF NOT EXISTS (SELECT FROM dcep.wallet_class AS c WHERE c.class = resolve_target.class) THEN
-                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('wallet class %s does not exist', class);
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('wallet class %s does not exist', class),
+                    HINT = 'dcep.wallet_class has those that there are.';
             END IF;
         WHEN 'coins' THEN
             SELECT array_agg(DISTINCT c ORDER BY c) INTO coins

@@ -108,7 +108,7 @@ GRANT dcep_identity_officer TO regress_officer;
 SQL
 for my $role ('supervisor', 'bank2')
 {
-	$node->safe_psql($db, q{SELECT dcep.agree(5, 2, '{freeze,count_day}', '{wallets,transfers}')}, extra_params => [ '-U', "regress_$role" ]);
+	$node->safe_psql($db, q{SELECT dcep.agree(5, 2, '{freeze,count_day,hold_amount}', '{wallets,transfers}')}, extra_params => [ '-U', "regress_$role" ]);
 }
 # Each session keeps its own refusals, and writes them with what succeeds next.
 sub refused_first
@@ -121,6 +121,7 @@ is(refused_first('regress_supervisor', <<'SQL'), 'LG220', 'a supervisor imposes 
 SELECT dcep.impose('no_debit', jsonb_build_object('wallet', w(9)), '<b>C-0</b>');
 SELECT dcep.impose('freeze', jsonb_build_object('wallet', w(9)), '<i onclick="x">C-1</i>');
 SELECT dcep.impose('count_day', '{"operator": 2, "class": 1}', 'C-2', 7);
+SELECT dcep.impose('hold_amount', jsonb_build_object('wallet', w(15)), 'C-3', 12345);
 SQL
 is(refused_first(undef, <<'SQL'), 'LG303 LG303 LG201 LG210', 'payments are refused, by rules and by orders');
 SELECT dcep.transfer(w(1), w(1), 5);
@@ -134,10 +135,10 @@ is(refused_first('regress_officer', <<'SQL'), 'LG220', 'an officer looks up whom
 SELECT dcep.disclose(w(9), 'D-6');
 SELECT dcep.disclose(w(9), 'D-7');
 SQL
-my ($freeze, $count, $held) = split /\|/, $node->safe_psql($db, <<'SQL');
-SELECT max(id) FILTER (WHERE kind = 'freeze'), max(id) FILTER (WHERE kind = 'count_day'), to_char(dcep.balance(w(9)) / 100.0, 'FM999,990.00') FROM dcep.control_order
+my ($freeze, $count, $held, $kept) = split /\|/, $node->safe_psql($db, <<'SQL');
+SELECT max(id) FILTER (WHERE kind = 'freeze'), max(id) FILTER (WHERE kind = 'count_day'), to_char(dcep.balance(w(9)) / 100.0, 'FM999,990.00'), to_char((dcep.balance(w(9)) + 12345) / 100.0, 'FM999,990.00') FROM dcep.control_order
 SQL
-my ($w0, $w2, $w9) = map { $node->safe_psql($db, "SELECT w($_)") } 0, 2, 9;
+my ($w0, $w2, $w9, $w12, $w15, $w18, $w30) = map { $node->safe_psql($db, "SELECT w($_)") } 0, 2, 9, 12, 15, 18, 30;
 my $day = $node->safe_psql($db, 'SELECT dcep.today()');
 my $hostile = '0006 &lt;script&gt;alert(1)&lt;/script&gt;';
 
@@ -172,9 +173,9 @@ like(row($refusals, $count), qr{^$count\|0005 Supervisor\|count_day\|C-2\|in for
 like($refusals, qr{<td>regress_supervisor</td><td>impose no_debit, case &lt;b&gt;C-0&lt;/b&gt;, on \{.*$w9.*\}</td><td>LG220</td>}, 'what it attempted without the right to');
 unlike($html, qr{regress_officer|D-7}, 'attempts and look-ups of others are not for it');
 like(section($html, 'orders'), qr{<td class="number">$freeze</td>.*<td class="number">1</td></tr>}, 'an order in force, and what it refused');
-like(row(section($html, 'supervisors'), '0005 Supervisor'), qr{^0005 Supervisor\|2\|2\|0\|0\|0\|0\|1\|\d+\.\d{3} s\|\d+\.\d{3} s$}, 'what became of orders');
-is(row(section($html, 'frozen'), '0005 Supervisor'), "0005 Supervisor|1|$held|0|0.00|0|0.00|$held", 'what they keep');
-my ($w12, $w15, $w18, $w30) = map { $node->safe_psql($db, "SELECT w($_)") } 12, 15, 18, 30;
+like(row(section($html, 'supervisors'), '0005 Supervisor'), qr{^0005 Supervisor\|3\|3\|0\|0\|0\|0\|1\|\d+\.\d{3} s\|\d+\.\d{3} s$}, 'what became of orders');
+is(row(section($html, 'frozen'), '0005 Supervisor'), "0005 Supervisor|1|$held|1|123.45|0|0.00|$kept", 'what they keep');
+like(section($html, 'orders'), qr{<td>C-3</td><td>$w15</td><td class="number">123\.45</td>}, 'what one of them holds');
 like(row(section($html, 'alerts'), "$w12 → $w15 → $w18"), qr{^$w12 → $w15 → $w18\|3\|500\.00\|480\.00\|}, 'money that came back');
 my $unusual = section($html, 'unusual');
 like(row($unusual, $w18), qr{^$w18\|0002 Bank 2\|[\d-]+ [\d:]+\|200\|}, 'a wallet that woke');
