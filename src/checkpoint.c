@@ -51,7 +51,7 @@ dcep_sign_note(PG_FUNCTION_ARGS)
 
 /* What is wrong with a note as a checkpoint of this size and root; NULL where nothing is. */
 static const char *
-find_defect(DcepSpan bytes, const char *name, DcepKeyPair *pair, int64 size, bytea *root)
+find_defect(DcepSpan bytes, const DcepNoteKey *key, int64 size, bytea *root)
 {
 	DcepNote note;
 	DcepCheckpoint checkpoint;
@@ -62,12 +62,12 @@ find_defect(DcepSpan bytes, const char *name, DcepKeyPair *pair, int64 size, byt
 		wrong = dcep_checkpoint_parse(&note, &checkpoint);
 	if (wrong != NULL)
 		return wrong;
-	if (!dcep_span_is(checkpoint.origin, name))
+	if (!dcep_span_is(checkpoint.origin, key->name))
 		return "The origin is another one.";
 	if (checkpoint.size != (uint64) size || VARSIZE_ANY_EXHDR(root) != DCEP_HASH_LEN ||
 		memcmp(checkpoint.root, VARDATA_ANY(root), DCEP_HASH_LEN) != 0)
 		return "The note is of another size or root.";
-	verdict = dcep_note_verify(pair, name, &note);
+	verdict = dcep_note_verify(key, &note);
 	if (verdict == DCEP_SIGNATURE_UNDECIDED)
 		dcep_crypto_raise("verify a checkpoint");
 	return verdict == DCEP_SIGNATURE_VALID ? NULL : "The signature is not the log's.";
@@ -79,15 +79,15 @@ dcep_note_defect(PG_FUNCTION_ARGS)
 {
 	text *note = PG_GETARG_TEXT_PP(0);
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	bytea *public_key = PG_GETARG_BYTEA_PP(2);
-	DcepKeyPair *pair = dcep_key_from_public(DCEP_SUITE_ED25519, (const uint8 *) VARDATA_ANY(public_key),
-											 VARSIZE_ANY_EXHDR(public_key));
+	uint8 public_key[DCEP_NOTE_PUBLIC_LEN];
+	DcepNoteKey key;
 	const char *wrong = "The public key cannot be used.";
 
-	if (pair != NULL)
-		wrong = find_defect((DcepSpan){VARDATA_ANY(note), VARSIZE_ANY_EXHDR(note)}, name, pair, PG_GETARG_INT64(3),
+	if (dcep_bytes_read(PG_GETARG_DATUM(2), public_key, DCEP_NOTE_PUBLIC_LEN) &&
+		dcep_note_is_name((DcepSpan){name, strlen(name)}) &&
+		dcep_note_key_make(name, DCEP_NOTE_KEY_LOG, public_key, &key))
+		wrong = find_defect((DcepSpan){VARDATA_ANY(note), VARSIZE_ANY_EXHDR(note)}, &key, PG_GETARG_INT64(3),
 							PG_GETARG_BYTEA_PP(4));
-	dcep_key_free(pair);
 	if (wrong == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(wrong));
