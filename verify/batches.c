@@ -26,8 +26,7 @@ check_signature(const Ledger *ledger, const SignedBatch *batch)
 	/* An unknown key is a defect of each transfer. */
 	if (key == NULL || key->suite != batch->suite || key_pair(key) == NULL)
 		return;
-	require_crypto(
-		dcep_batch_root(batch->suite, (const uint8_t(*)[DCEP_HASH_LEN]) batch->leaf, batch->size, root));
+	require_crypto(dcep_batch_root(batch->suite, (const uint8_t(*)[DCEP_HASH_LEN]) batch->leaf, batch->size, root));
 	if (!is_valid(dcep_root_verify(key_pair(key), root, batch->signature)))
 		report_defect("signature", "batch %" PRId64 ": The signature does not match its leaves.", batch->id);
 }
@@ -159,8 +158,8 @@ batches_close(const Ledger *ledger)
 		uint32_t claimed = atomic_load(&record->claimed);
 
 		if (record->id != 0 && claimed != record->size)
-			report_defect("batch", "batch %" PRId64 ": It covers %" PRIu32 " transfers, and the journal has %" PRIu32
-								   " of them.",
-						  record->id, record->size, claimed);
+			report_defect(
+				"batch", "batch %" PRId64 ": It covers %" PRIu32 " transfers, and the journal has %" PRIu32 " of them.",
+				record->id, record->size, claimed);
 	}
 }

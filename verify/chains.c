@@ -102,11 +102,12 @@ check_end(const Ledger *ledger, int64_t wallet, int64_t seq, const uint8_t head[
 		ledger_read_hashes(journal, last, prev_hash, hash);
 	}
 	if (seq != (last == NULL ? 0 : last->seq))
-		report_defect("head", "wallet %016" PRId64 ": Its chain on record has %" PRId64 " transfers, the journal %" PRId64
-							  ".",
+		report_defect("head",
+					  "wallet %016" PRId64 ": Its chain on record has %" PRId64 " transfers, the journal %" PRId64 ".",
 					  wallet, seq, last == NULL ? 0 : last->seq);
 	else if (memcmp(head, hash, DCEP_HASH_LEN) != 0)
-		report_defect("head", "wallet %016" PRId64 ": The head on record is not the hash of its last transfer.", wallet);
+		report_defect("head", "wallet %016" PRId64 ": The head on record is not the hash of its last transfer.",
+					  wallet);
 }
 
 /* Compares all ends on record. */
@@ -151,8 +152,8 @@ check_without_end(const Ledger *ledger)
 void
 chains_verify(Ledger *ledger)
 {
-	crew_run("chains", ledger->jobs, ledger->chained / LINKS_A_TASK + (ledger->chained % LINKS_A_TASK != 0), check_links,
-			 ledger);
+	crew_run("chains", ledger->jobs, ledger->chained / LINKS_A_TASK + (ledger->chained % LINKS_A_TASK != 0),
+			 check_links, ledger);
 	if (!ledger->has_chains)
 		return;
 	check_ends(ledger);

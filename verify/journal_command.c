@@ -63,7 +63,8 @@ read_signers(Ledger *ledger, const Trust *trust, const char *dir)
 	keys_of_table(&ledger->signers, &table, false);
 	if (!trust->has_signers)
 	{
-		report_line("note: signatures are verified with the export's own keys; --signer FILE brings those that you trust");
+		report_line(
+			"note: signatures are verified with the export's own keys; --signer FILE brings those that you trust");
 		return;
 	}
 	keys_compare(&trust->signers, &ledger->signers);
@@ -103,7 +104,8 @@ verify_log(const Ledger *ledger, const Options *options, const char *dir)
 	require_table(&seals.keys, dir, "log_key");
 	require_table(&seals.checkpoints, dir, "checkpoint");
 	if (options->trust.logs == 0)
-		report_line("note: checkpoints are verified with the export's own keys; --log-key KEY brings one that you trust");
+		report_line(
+			"note: checkpoints are verified with the export's own keys; --log-key KEY brings one that you trust");
 	seals_verify(ledger, &seals, options);
 }
 

@@ -147,8 +147,8 @@ read_signer_line(DcepSpan line, Key *key)
 }
 
 /* Reads a line of either form. */
-static const char *
-read_line(DcepSpan line, Row *row, Key *key)
+const char *
+key_parse(DcepSpan line, Row *row, Key *key)
 {
 	static const char word[] = "signer ";
 	const char *wrong;
@@ -193,7 +193,7 @@ keys_read(Keys *keys, const char *path)
 
 	while (dcep_note_line(&rest, &line))
 	{
-		const char *wrong = read_line(line, &row, &key);
+		const char *wrong = key_parse(line, &row, &key);
 
 		number++;
 		if (wrong != NULL)

@@ -34,6 +34,8 @@ typedef struct Keys
 	size_t room;
 } Keys;
 
+/* Reads a line of a list. NULL, or what is wrong with it. The row is for the function's use. */
+extern const char *key_parse(DcepSpan line, Row *row, Key *key);
 /* Reads a file that somebody brought, and puts the keys in order. Unreadable: the end of the process. */
 extern void keys_read(Keys *keys, const char *path);
 /* The keys of a table of an export: of signing_key, or of device_key. What cannot be read is a defect. */

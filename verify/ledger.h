@@ -17,13 +17,12 @@
 /* What is known of a transfer. */
 enum
 {
-	MARK_CONSUMED = 1,		/* its payee's coin was consumed; the change: shifted by 1 */
-	MARK_TWICE = 4,			/* more than once; likewise */
-	MARK_LIVE = 16,			/* is a live coin; likewise */
-	MARK_SEALED = 64,		/* is in the log */
-	MARK_END = 128,			/* a wallet's chain on record ends with it */
-	MARK_COUNTERPART = 256, /* has a reserve entry */
-	MARK_TWIN = 512			/* another row has its id, and stands for it */
+	MARK_CONSUMED = 1,	   /* its payee's coin was consumed; the change: shifted by 1 */
+	MARK_TWICE = 4,		   /* more than once; likewise */
+	MARK_LIVE = 16,		   /* is a live coin; likewise */
+	MARK_SEALED = 64,	   /* is in the log */
+	MARK_END = 128,		   /* a wallet's chain on record ends with it */
+	MARK_COUNTERPART = 256 /* has a reserve entry */
 };
 
 /* What is kept of a row of dcep.transfer. */

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define MICROSECONDS INT64_C(1000000)
-#define YEAR_MAX 294276
+/* What 64 bits of microseconds since 1970 hold of what PostgreSQL has. */
+#define YEAR_MAX 294246
+#define YEAR_MAX_BEFORE_CHRIST 4714
 
 /* What is left to be read. */
 typedef struct Rest
@@ -116,7 +118,7 @@ take_moment(Rest *rest, int64_t *moment)
 	if (year < 1 || year > YEAR_MAX || month < 1 || month > 12 || day < 1 || day > 31)
 		return false;
 	is_before_christ = take(rest, ' ');
-	if (is_before_christ && (!take(rest, 'B') || !take(rest, 'C')))
+	if (is_before_christ && (year > YEAR_MAX_BEFORE_CHRIST || !take(rest, 'B') || !take(rest, 'C')))
 		return false;
 	*moment = days_to(is_before_christ ? 1 - year : year, month, day) * 86400 * MICROSECONDS + of_day - offset;
 	return true;

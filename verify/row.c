@@ -56,7 +56,7 @@ read_column(const char **at, const char *end, char **to, DcepText *column)
 			if (c == 0)
 				return "A backslash stands where COPY writes none.";
 		}
-		else if (c == '\0' || c == '\r')
+		else if (c == '\0' || (c >= '\b' && c <= '\r'))
 			return "A character stands there that COPY does not write.";
 		*(*to)++ = c;
 	}

@@ -187,7 +187,8 @@ is_supply(const Statement *statement)
 	{
 		const Supply *supply = &statement->operator_of[i];
 
-		if (supply->issued != walk.issued[supply->institution] || supply->redeemed != walk.redeemed[supply->institution])
+		if (supply->issued != walk.issued[supply->institution] ||
+			supply->redeemed != walk.redeemed[supply->institution])
 			return false;
 	}
 	return true;
@@ -370,13 +371,13 @@ check_sealed(void)
 	int64_t size = 0;
 	int64_t watermark = 0;
 
-	if (cursor_next(&cursor, STATE_COLUMNS) &&
-		(!row_number(cursor.row.column[0], 0, INT64_MAX, &size) ||
-		 !row_number(cursor.row.column[1], 0, INT64_MAX, &watermark)))
+	if (cursor_next(&cursor, STATE_COLUMNS) && (!row_number(cursor.row.column[0], 0, INT64_MAX, &size) ||
+												!row_number(cursor.row.column[1], 0, INT64_MAX, &watermark)))
 		cursor_damaged(&cursor, "It is not the state of a log.");
 	cursor_end(&cursor);
 	if ((uint64_t) size != walk.frontier.size)
-		report_defect("leaf", "log %" PRIu64 ": The log on record has %" PRId64 " transfers.", walk.frontier.size, size);
+		report_defect("leaf", "log %" PRIu64 ": The log on record has %" PRId64 " transfers.", walk.frontier.size,
+					  size);
 	for (uint32_t i = 0; i < walk.ledger->ids; i++)
 	{
 		const Record *record = &walk.ledger->record[walk.ledger->by_id[i]];

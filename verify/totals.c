@@ -91,7 +91,8 @@ totals_verify(const Totals *totals)
 	char text[3][SUM_ROOM];
 
 	if (outstanding != live || outstanding != debited)
-		report_defect("conservation", "ledger: Issued less redeemed is %s, live coins are worth %s, reserves were debited %s.",
+		report_defect("conservation",
+					  "ledger: Issued less redeemed is %s, live coins are worth %s, reserves were debited %s.",
 					  sum_text(outstanding, text[0]), sum_text(live, text[1]), sum_text(debited, text[2]));
 	for (int code = 0; code < TOTALS_INSTITUTIONS; code++)
 		check_operator(totals, code);

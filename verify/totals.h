@@ -15,8 +15,8 @@ typedef struct Totals
 {
 	Sum issued[TOTALS_INSTITUTIONS];
 	Sum redeemed[TOTALS_INSTITUTIONS];
-	Sum moved[TOTALS_INSTITUTIONS]; /* what its wallets received, less what they paid */
-	Sum live[TOTALS_INSTITUTIONS];	/* what its wallets hold */
+	Sum moved[TOTALS_INSTITUTIONS];	  /* what its wallets received, less what they paid */
+	Sum live[TOTALS_INSTITUTIONS];	  /* what its wallets hold */
 	Sum debited[TOTALS_INSTITUTIONS]; /* taken out of its reserve for issues, less what redemptions brought back */
 } Totals;
 

@@ -210,7 +210,7 @@ compare_chains(const void *a, const void *b, void *context)
 	return left->seq == right->seq ? order_of(left->id, right->id) : order_of(left->seq, right->seq);
 }
 
-/* Leaves each id once in the order of ids, and reports others. Rows without an id stand first, and go. */
+/* Leaves each id once in the order of ids, and reports others, which then count as damaged. Rows without an id go. */
 static void
 drop_twins(Ledger *ledger)
 {
@@ -225,7 +225,7 @@ drop_twins(Ledger *ledger)
 		if (kept > 0 && ledger->record[ledger->by_id[kept - 1]].id == record->id)
 		{
 			report_defect("twice", "transfer %" PRId64 ": It stands in the export twice.", record->id);
-			record_mark(record, MARK_TWIN);
+			record->kind = 0;
 		}
 		else
 			ledger->by_id[kept++] = ledger->by_id[i];

@@ -1236,6 +1236,9 @@ run_tests(const char *format_page)
 	unit_test_cosignatures();
 	unit_test_contexts();
 	unit_test_bundles();
+	unit_test_moments();
+	unit_test_rows();
+	unit_test_statements();
 	test_documentation(format_page);
 }
 

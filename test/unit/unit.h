@@ -15,5 +15,8 @@ extern DcepNoteKey unit_note_key(const DcepKeyPair *pair, const char *name, Dcep
 extern void unit_test_cosignatures(void);
 extern void unit_test_contexts(void);
 extern void unit_test_bundles(void);
+extern void unit_test_moments(void);
+extern void unit_test_rows(void);
+extern void unit_test_statements(void);
 
 #endif
