@@ -138,13 +138,13 @@ batches_claim(const Ledger *ledger, const Transfer *transfer)
 	if (record == NULL)
 		return "Its batch is missing.";
 	batch = load_batch(ledger, record);
-	if (batch->issuer != transfer->issuer || batch->suite != transfer->suite ||
-		batch->key_number != transfer->key_number)
-		return "Its batch was signed with another key.";
 	if ((uint32_t) transfer->batch_index >= batch->size ||
 		memcmp(batch->leaf[transfer->batch_index], transfer->hash, DCEP_HASH_LEN) != 0)
 		return "Its batch has another hash in its place.";
 	atomic_fetch_add(&record->claimed, 1);
+	if (batch->issuer != transfer->issuer || batch->suite != transfer->suite ||
+		batch->key_number != transfer->key_number)
+		return "Its batch was signed with another key.";
 	return NULL;
 }
 

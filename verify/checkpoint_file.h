@@ -4,7 +4,7 @@
 #ifndef VERIFY_CHECKPOINT_FILE_H
 #define VERIFY_CHECKPOINT_FILE_H
 
-#include "statement.h"
+#include "supply.h"
 #include "trust.h"
 
 typedef struct CheckpointFile

@@ -122,7 +122,7 @@ take_option(int option, Options *options)
 			options->jobs = read_number("--jobs", optarg, 1, CREW_MAX);
 			break;
 		default:
-			fail("see dcep-verify --help");
+			break;
 	}
 }
 
@@ -166,8 +166,11 @@ options_read(int argc, char **argv, Options *options)
 	options->jobs = (int) sysconf(_SC_NPROCESSORS_ONLN);
 	if (options->jobs < 1 || options->jobs > CREW_MAX)
 		options->jobs = 1;
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "s:l:w:q:c:j:hV", long_options, NULL)) != -1)
 	{
+		if (option == '?')
+			fail("%s: no such option, or one without its argument; see dcep-verify --help", argv[optind - 1]);
 		if (option == 'h' || option == 'V')
 		{
 			fputs(option == 'h' ? help_text : "dcep-verify " VERIFY_VERSION "\n", stdout);

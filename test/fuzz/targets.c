@@ -15,7 +15,7 @@
 #include "journal_row.h"
 #include "keys.h"
 #include "moment.h"
-#include "statement.h"
+#include "supply.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "journal_row.h"
 #include "moment.h"
-#include "statement.h"
+#include "supply.h"
 #include "totals.h"
 
 #include <stdlib.h>

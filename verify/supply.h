@@ -1,8 +1,8 @@
 /*
- * statement.h: what a checkpoint of dcep says beyond size and root.
+ * supply.h: what a checkpoint of dcep says beyond size and root.
  */
-#ifndef VERIFY_STATEMENT_H
-#define VERIFY_STATEMENT_H
+#ifndef VERIFY_SUPPLY_H
+#define VERIFY_SUPPLY_H
 
 #include "note.h"
 

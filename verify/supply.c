@@ -1,7 +1,7 @@
 /*
- * statement.c: what a checkpoint of dcep says beyond size and root.
+ * supply.c: what a checkpoint of dcep says beyond size and root.
  */
-#include "statement.h"
+#include "supply.h"
 
 #include "keys.h"
 #include "row.h"
