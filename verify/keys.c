@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "moment.h"
 #include "report.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,53 +96,26 @@ read_device(const Row *row, Key *key)
 	return wrong != NULL ? wrong : read_validity(row->column[4], never, row->column[5], key);
 }
 
-/* Cuts the next word off a line. */
-static DcepSpan
-next_word(DcepSpan *line)
-{
-	const char *space = memchr(line->at, ' ', line->len);
-	DcepSpan word = {line->at, space == NULL ? line->len : (size_t) (space - line->at)};
-	size_t passed = word.len + (space == NULL ? 0 : 1);
-
-	line->at += passed;
-	line->len -= passed;
-	return word;
-}
-
-/* Reads an institution's code of four digits. */
-static bool
-read_code(DcepSpan word, int64_t *code)
-{
-	*code = 0;
-	for (size_t i = 0; i < word.len; i++)
-	{
-		if (word.at[i] < '0' || word.at[i] > '9' || i == 4)
-			return false;
-		*code = *code * 10 + (word.at[i] - '0');
-	}
-	return word.len == 4 && *code > 0;
-}
-
 /* Reads a line that begins with "signer ", as of a receipt. */
 static const char *
 read_signer_line(DcepSpan line, Key *key)
 {
-	DcepSpan word[5];
-	uint64_t number;
+	DcepText word[5];
+	int code;
 
 	for (int i = 0; i < 5; i++)
-		word[i] = next_word(&line);
+		word[i] = word_next(&line);
 	memset(key, 0, sizeof(*key));
 	key->valid_from = MOMENT_BEGINNING;
 	key->valid_until = MOMENT_END;
-	if (!read_code(word[1], &key->owner))
+	if (!word_code(word[1], &code))
 		return "The institution is not a code of 4 digits.";
-	if (!dcep_note_number(word[2], &number) || number < 1 || number > INT32_MAX)
+	key->owner = code;
+	if (!row_int(word[2], 1, INT32_MAX, &key->number))
 		return "The key's number is not one.";
-	key->number = (int) number;
-	if (!read_suite((DcepText){word[3].at, (uint32_t) word[3].len}, key))
+	if (!read_suite(word[3], key))
 		return "The suite is none of ed25519, sm2 and p256.";
-	return line.len == 0 && dcep_base64_get(word[4], key->public_key, key->len)
+	return line.len == 0 && dcep_base64_get((DcepSpan){word[4].data, word[4].len}, key->public_key, key->len)
 			   ? NULL
 			   : "The public key is not the base64 of its suite's length.";
 }

@@ -5,37 +5,24 @@
 
 #include "keys.h"
 #include "row.h"
+#include "words.h"
 
 #include <string.h>
-
-/* Cuts the next word off a line. */
-static DcepText
-next_word(DcepSpan *line)
-{
-	const char *space = memchr(line->at, ' ', line->len);
-	size_t len = space == NULL ? line->len : (size_t) (space - line->at);
-	DcepText word = {line->at, (uint32_t) len};
-	size_t passed = len + (space == NULL ? 0 : 1);
-
-	line->at += passed;
-	line->len -= passed;
-	return word;
-}
 
 /* Cuts off the next line, which begins with this word. */
 static bool
 take_line(DcepSpan *rest, const char *name, DcepSpan *line)
 {
-	return dcep_note_line(rest, line) && row_is(next_word(line), name);
+	return dcep_note_line(rest, line) && row_is(word_next(line), name);
 }
 
 /* Reads issued, redeemed and outstanding. */
 static const char *
 read_supply(DcepSpan *line, Supply *supply)
 {
-	if (!row_number(next_word(line), 0, INT64_MAX, &supply->issued) ||
-		!row_number(next_word(line), 0, INT64_MAX, &supply->redeemed) ||
-		!row_number(next_word(line), INT64_MIN, INT64_MAX, &supply->outstanding) || line->len != 0)
+	if (!row_number(word_next(line), 0, INT64_MAX, &supply->issued) ||
+		!row_number(word_next(line), 0, INT64_MAX, &supply->redeemed) ||
+		!row_number(word_next(line), INT64_MIN, INT64_MAX, &supply->outstanding) || line->len != 0)
 		return "A line of the checkpoint does not have three sums.";
 	/* Neither can overflow: both are positive. */
 	if (supply->issued - supply->redeemed != supply->outstanding)
@@ -51,34 +38,20 @@ read_head(DcepSpan *rest, Statement *statement)
 	DcepText word;
 	int64_t size;
 
-	if (!take_line(rest, "previous", &line) || !row_number(next_word(&line), 0, INT64_MAX, &size) ||
+	if (!take_line(rest, "previous", &line) || !row_number(word_next(&line), 0, INT64_MAX, &size) ||
 		!dcep_base64_get(line, statement->previous_hash, DCEP_HASH_LEN))
 		return "The checkpoint does not name the one before it.";
 	statement->previous = (uint64_t) size;
-	if (!take_line(rest, "time", &line) || !row_number(next_word(&line), INT64_MIN, INT64_MAX, &statement->time) ||
+	if (!take_line(rest, "time", &line) || !row_number(word_next(&line), INT64_MIN, INT64_MAX, &statement->time) ||
 		line.len != 0)
 		return "The checkpoint has no time.";
 	if (!take_line(rest, "supply", &line))
 		return "The checkpoint has no supply.";
-	word = next_word(&line);
-	if (word.len != DCEP_CURRENCY_LEN || !row_int(next_word(&line), 0, 18, &statement->exponent))
+	word = word_next(&line);
+	if (word.len != DCEP_CURRENCY_LEN || !row_int(word_next(&line), 0, 18, &statement->exponent))
 		return "The checkpoint's supply has no currency.";
 	memcpy(statement->currency, word.data, DCEP_CURRENCY_LEN);
 	return read_supply(&line, &statement->all);
-}
-
-/* Reads the code of an operator, four digits. */
-static bool
-read_code(DcepText word, int *code)
-{
-	*code = 0;
-	for (uint32_t i = 0; i < word.len && i < 5; i++)
-	{
-		if (word.data[i] < '0' || word.data[i] > '9')
-			return false;
-		*code = *code * 10 + (word.data[i] - '0');
-	}
-	return word.len == 4 && *code > 0;
 }
 
 /* Reads the lines of the operators, in the order of their codes. */
@@ -93,7 +66,7 @@ read_operators(DcepSpan rest, Statement *statement)
 		Supply *supply = &statement->operator_of[statement->count];
 		const char *wrong;
 
-		if (!take_line(&rest, "operator", &line) || !read_code(next_word(&line), &supply->institution) ||
+		if (!take_line(&rest, "operator", &line) || !word_code(word_next(&line), &supply->institution) ||
 			supply->institution <= last)
 			return "A line of the checkpoint is not that of the next operator.";
 		last = supply->institution;
