@@ -26,7 +26,8 @@ BEGIN
     EXECUTE format('SET LOCAL ROLE %I', role);
     bundle := dcep.receipt_bundle(wanted_id, view);
     RESET ROLE;
-    RETURN COALESCE(substring(bundle FROM E'\n(payment|coin|hash) ') || ', ' || COALESCE(dcep.verify_bundle(bundle), 'sound'), 'nothing');
+    RETURN CASE WHEN bundle IS NULL THEN 'nothing'
+                ELSE substring(bundle FROM E'\n(payment|coin|hash) ') || ', ' || COALESCE(dcep.verify_bundle(bundle), 'sound') END;
 END
 $$;
 SELECT pg_temp.mask(t.try($$SELECT dcep.receipt_bundle(id) FROM paid WHERE what = 'payment'$$)) AS before_sealing;
@@ -77,7 +78,9 @@ SELECT dcep.verify_bundle(:'bundle', dcep.log_verifier_key()) AS own,
   FROM dcep.log_key AS k WHERE k.number = 1;
 -- A key that the log no longer signs with.
 SELECT dcep.rotate_log_key() AS key;
-SELECT (dcep.transfer(t.w('bun_payer'), t.w('bun_payee'), 1)).amount, dcep.seal() AS sealed, dcep.checkpoint() IS NOT NULL AS made;
+SELECT (dcep.transfer(t.w('bun_payer'), t.w('bun_payee'), n)).amount FROM generate_series(1, 4) AS n;
+SELECT dcep.seal() AS sealed;
+SELECT dcep.checkpoint() IS NOT NULL AS made;
 SELECT dcep.verify_bundle(:'bundle') AS by_the_old_key, dcep.verify_bundle(dcep.receipt_bundle(id)) AS by_the_new FROM paid WHERE what = 'bulk 4';
 
 -- --- witnesses -----------------------------------------------------------------------
@@ -157,7 +160,7 @@ SELECT * FROM dcep.check_checkpoint(dcep.checkpoint_note(:first));
 -- Signed by the log, and yet not what the log is: such a note tells of a history that is gone.
 CREATE FUNCTION pg_temp.signed(body text) RETURNS text LANGUAGE sql AS $$
     SELECT dcep.sign_note(body, dcep.log_origin(), k.number, k.public_key) FROM dcep.log_key AS k WHERE k.number = 2 $$;
-SELECT n, c.defect, regexp_replace(regexp_replace(c.detail, '[0-9a-f]{16}', '(key)', 'g'), '[0-9]{2,}', '(n)', 'g') AS detail
+SELECT n, c.defect, regexp_replace(regexp_replace(c.detail, '[0-9a-f]{16}', '(key)', 'g'), '(, operator.*)|[0-9]{2,}', '(n)', 'g') AS detail
   FROM (VALUES (1, :'body'), (2, replace(:'body', encode(dcep.log_root(:last), 'base64'), encode(sha256('x'), 'base64'))),
                (3, regexp_replace(:'body', E'\n[0-9]+\n', E'\n999999999\n')), (4, replace(:'body', 'supply CNY 2 ', 'supply CNY 2 1')),
                (5, regexp_replace(:'body', E'\ntime [0-9]+', E'\ntime 1')),
@@ -209,7 +212,8 @@ ROLLBACK TO refused;
 
 SELECT dcep.witness_verifier_key() ~ '^one\.example\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$' AS verifier_key, count(*) AS keys FROM dcep.witness_key;
 SELECT t.try($$SELECT dcep.rotate_witness_key('two.example')$$);
-SELECT split_part(dcep.rotate_witness_key(), '+', 1) AS rotated, (SELECT array_agg(number ORDER BY number) FROM dcep.witness_key) AS keys;
+SELECT split_part(dcep.rotate_witness_key(), '+', 1) AS rotated;
+SELECT number, name FROM dcep.witness_key ORDER BY 1;
 SELECT t.try($$SELECT dcep.watch_log(NULL)$$), t.try($$SELECT dcep.watch_log(dcep.witness_verifier_key())$$);
 CREATE FUNCTION pg_temp.examine(old bigint, note text, proof bytea) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -220,7 +224,7 @@ BEGIN
     RETURN COALESCE(answer.contradiction || ' (evidence)', 'taken');
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS problem = PG_EXCEPTION_DETAIL;
-    RETURN SQLSTATE || ' ' || SQLERRM || ' | ' || regexp_replace(regexp_replace(problem, '[0-9a-f]{16}', '(key)'), '[0-9]{3,}', '(n)', 'g');
+    RETURN SQLSTATE || ' ' || SQLERRM || ' | ' || regexp_replace(regexp_replace(problem, '[0-9a-f]{16}', '(key)'), '[0-9]{2,}', '(n)', 'g');
 END
 $$;
 SELECT dcep.checkpoint_note(:first) AS first_note \gset
@@ -234,7 +238,8 @@ SELECT pg_temp.examine(1, :'first_note', '') AS begins_elsewhere;
 SELECT pg_temp.examine(0, :'first_note', '\x00') AS no_proof_needed;
 SELECT pg_temp.examine(0, :'first_note', '') AS first, pg_temp.examine(0, :'first_note', '') AS again, pg_temp.examine(7, :'first_note', '\x00') AS whatever_proof;
 SELECT pg_temp.examine(:first, :'note', dcep.consistency_proof(:first, :last)) AS by_an_unknown_key;
-SELECT dcep.watch_log(dcep.log_verifier_key(2)) = dcep.log_origin() AS watched, (SELECT cardinality(keys) FROM dcep.watched_log) AS keys;
+SELECT dcep.watch_log(dcep.log_verifier_key(2)) = dcep.log_origin() AS watched;
+SELECT cardinality(keys) AS keys FROM dcep.watched_log;
 SELECT pg_temp.examine(:first, :'note', '') AS no_proof;
 SELECT unproven, contradictions FROM dcep.witness_status;
 SELECT pg_temp.examine(:first, :'note', dcep.consistency_proof(:first, :last)) AS taken;
@@ -247,7 +252,7 @@ SELECT n, pg_temp.examine(:last, pg_temp.signed(text), dcep.consistency_proof(:l
                (5, regexp_replace(regexp_replace(:'body', E'\n[0-9]+\n', format(E'\n%s\n', :last - 1)), E'\ntime ', E'\ntime 9')),
                (6, regexp_replace(:'fork', E'\n[0-9]+\n', format(E'\n%s\n', :last + 5))),
                (7, regexp_replace(:'body', E'\n[0-9]+\n', E'\n0\n')), (8, :'body')) AS v (n, text);
-SELECT s.size - :last AS size, s.kind, s.against_size - :last AS against, dcep.note_signed_at(s.note, dcep.log_verifier_key(2)) AS signed FROM dcep.split_view AS s ORDER BY 1, 2;
+SELECT s.size - :last AS size, s.kind, CASE WHEN s.against_size > 0 THEN s.against_size - :last END AS against, dcep.note_signed_at(s.note, dcep.log_verifier_key(2)) AS signed FROM dcep.split_view AS s ORDER BY 1, 2;
 SELECT pg_temp.examine(:last, pg_temp.signed(:'fork'), '') AS again, count(*) FROM dcep.split_view;
 SELECT w.unproven, w.contradictions FROM dcep.witness_status AS w;
 -- What was cosigned goes on, also after that.

@@ -245,21 +245,34 @@ find_stranger(const DcepBundle *bundle)
 	return NULL;
 }
 
-/* Verifies a bundle that was read, by one of the log's keys. */
+/* The key that has signed a bundle's checkpoint; the first where none has, NULL where there is none. */
+static const DcepNoteKey *
+find_signer(const DcepBundle *bundle, const DcepNoteKey *logs, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		DcepVerdict verdict = dcep_note_verify(&logs[i], &bundle->signatures);
+
+		if (verdict == DCEP_SIGNATURE_UNDECIDED)
+			dcep_crypto_raise("verify a bundle");
+		if (verdict == DCEP_SIGNATURE_VALID)
+			return &logs[i];
+	}
+	return count > 0 ? logs : NULL;
+}
+
+/* Verifies a bundle that was read, by whichever of the log's keys has signed it. */
 static const char *
 verify_by_any(const DcepBundle *bundle, const DcepNoteKey *logs, int count, DcepBundleTrust *trust)
 {
-	const char *wrong = "No key of the log is known.";
+	const char *wrong;
 
-	for (int i = 0; i < count; i++)
-	{
-		trust->log = &logs[i];
-		wrong = dcep_bundle_verify(bundle, trust);
-		if (wrong == dcep_bundle_undecided)
-			dcep_crypto_raise("verify a bundle");
-		if (wrong == NULL)
-			break;
-	}
+	trust->log = find_signer(bundle, logs, count);
+	if (trust->log == NULL)
+		return "No key of the log is known.";
+	wrong = dcep_bundle_verify(bundle, trust);
+	if (wrong == dcep_bundle_undecided)
+		dcep_crypto_raise("verify a bundle");
 	return wrong;
 }
 
