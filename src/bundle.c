@@ -261,8 +261,8 @@ take_view(DcepSpan *text, uint8_t *room, DcepBundle *bundle)
 		return take_coin(line, bundle);
 	}
 	bundle->view = DCEP_VIEW_HASH;
-	if (!dcep_span_is(word, dcep_bundle_view_name(DCEP_VIEW_HASH)) ||
-		!take_bytes(&line, bundle->hash, DCEP_HASH_LEN) || line.len != 0)
+	if (!dcep_span_is(word, dcep_bundle_view_name(DCEP_VIEW_HASH)) || !take_bytes(&line, bundle->hash, DCEP_HASH_LEN) ||
+		line.len != 0)
 		return "The bundle shows neither a payment nor a coin nor a hash.";
 	return NULL;
 }

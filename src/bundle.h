@@ -32,19 +32,20 @@ extern const char *dcep_bundle_view_name(DcepBundleView view);
 typedef struct DcepBundle
 {
 	int64_t transfer;
-	DcepSignedCoin signer; /* currency, exponent, suite, issuer, key, batch, path and signature; of view coin the coin */
+	DcepSignedCoin
+		signer; /* currency, exponent, suite, issuer, key, batch, path and signature; of view coin the coin */
 	uint8_t public_key[DCEP_PUBLIC_KEY_MAX];
 	size_t public_len;
 	DcepBundleView view;
-	int64_t change;					   /* of view payment: minor units, 0 for none */
-	DcepBytes context;				   /* of view payment: as it was hashed */
-	DcepContext fields;				   /* of view payment, once read: the same, taken apart */
-	uint8_t hash[DCEP_HASH_LEN];	   /* transfer_hash; of a bundle that was read, of view hash alone */
-	uint64_t leaf;					   /* place in the log */
-	DcepTreePath proof;				   /* of inclusion, in the checkpoint's tree */
-	DcepSpan note;					   /* the checkpoint, a signed note */
-	DcepNote signatures;			   /* once read: the note, taken apart */
-	DcepCheckpoint checkpoint;		   /* once read */
+	int64_t change;				 /* of view payment: minor units, 0 for none */
+	DcepBytes context;			 /* of view payment: as it was hashed */
+	DcepContext fields;			 /* of view payment, once read: the same, taken apart */
+	uint8_t hash[DCEP_HASH_LEN]; /* transfer_hash; of a bundle that was read, of view hash alone */
+	uint64_t leaf;				 /* place in the log */
+	DcepTreePath proof;			 /* of inclusion, in the checkpoint's tree */
+	DcepSpan note;				 /* the checkpoint, a signed note */
+	DcepNote signatures;		 /* once read: the note, taken apart */
+	DcepCheckpoint checkpoint;	 /* once read */
 } DcepBundle;
 
 /* Bytes of room that reading a bundle takes; aligned as malloc() does. */

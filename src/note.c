@@ -11,7 +11,7 @@
 #define DASH "\xe2\x80\x94 " /* the em dash that a signature line begins with */
 #define PROOF_LEN (DCEP_NOTE_KEY_ID_LEN + DCEP_SIGNATURE_LEN)
 #define COSIGNATURE_LEN (DCEP_NOTE_KEY_ID_LEN + 8 + DCEP_SIGNATURE_LEN)
-#define BASE64_STEP 256 /* characters that are read at once; a multiple of 4 */
+#define BASE64_STEP 256					   /* characters that are read at once; a multiple of 4 */
 #define KEY_LEN (1 + DCEP_NOTE_PUBLIC_LEN) /* of a key as text, behind its id: type and key */
 
 /* What a witness signs before the text of a checkpoint; the time is a decimal number. */
@@ -166,12 +166,27 @@ has_control(DcepSpan text)
 	return false;
 }
 
+/* Reads the key id that a signature begins with; false where there is nothing behind it. */
+static bool
+read_id(DcepSpan proof, uint8_t id[DCEP_NOTE_KEY_ID_LEN])
+{
+	uint8_t bytes[6];
+	DcepSpan begin = {proof.at, proof.len < 8 ? proof.len : 8};
+	size_t len = dcep_base64_size(begin);
+
+	if (len <= DCEP_NOTE_KEY_ID_LEN || !dcep_base64_get(begin, bytes, len))
+		return false;
+	memcpy(id, bytes, DCEP_NOTE_KEY_ID_LEN);
+	return true;
+}
+
 /* Reads a signature line. */
 static const char *
 parse_signature(DcepSpan line, DcepNote *note)
 {
 	const char *space;
 	DcepSpan name;
+	DcepSpan proof;
 
 	if (note->count == DCEP_NOTE_SIGNATURES_MAX)
 		return "The note has more than 64 signatures.";
@@ -185,12 +200,12 @@ parse_signature(DcepSpan line, DcepNote *note)
 	name = (DcepSpan){line.at, (size_t) (space - line.at)};
 	if (!dcep_note_is_name(name))
 		return "A signature line has no valid name.";
-	note->name[note->count] = name;
-	note->proof[note->count] = (DcepSpan){space + 1, line.len - name.len - 1};
 	/* Keys that are not known here may make signatures of any length. */
-	if (dcep_base64_size(note->proof[note->count]) <= DCEP_NOTE_KEY_ID_LEN ||
-		!read_base64(note->proof[note->count], NULL, dcep_base64_size(note->proof[note->count])))
+	proof = (DcepSpan){space + 1, line.len - name.len - 1};
+	if (!read_base64(proof, NULL, dcep_base64_size(proof)) || !read_id(proof, note->id[note->count]))
 		return "A signature line has no signature that can be read.";
+	note->name[note->count] = name;
+	note->proof[note->count] = proof;
 	note->count++;
 	return NULL;
 }
@@ -230,6 +245,16 @@ dcep_note_parse(const char *bytes, size_t len, DcepNote *note)
 	if (rest.len != 0)
 		return "The note does not end with a newline.";
 	return note->count == 0 ? "The note is not signed." : NULL;
+}
+
+/* A signature line. */
+DcepSpan
+dcep_note_signature(const DcepNote *note, int n)
+{
+	const char *begin = note->name[n].at - strlen(DASH);
+
+	assert(n >= 0 && n < note->count);
+	return (DcepSpan){begin, (size_t) (note->proof[n].at + note->proof[n].len - begin)};
 }
 
 /* Takes the text of a checkpoint apart. */
@@ -282,8 +307,7 @@ key_of_pair(const DcepKeyPair *pair, const char *name, DcepNoteKeyType type, Dce
 	uint8_t public_key[DCEP_PUBLIC_KEY_MAX];
 
 	assert(dcep_key_suite(pair) == DCEP_SUITE_ED25519);
-	return dcep_key_public(pair, public_key) == DCEP_NOTE_PUBLIC_LEN &&
-		   dcep_note_key_make(name, type, public_key, key);
+	return dcep_key_public(pair, public_key) == DCEP_NOTE_PUBLIC_LEN && dcep_note_key_make(name, type, public_key, key);
 }
 
 /* Writes a key id in hexadecimal digits and a NUL. */
@@ -415,12 +439,12 @@ dcep_note_cosign(DcepKeyPair *key, const char *name, uint64_t time, DcepSpan tex
 	return true;
 }
 
-/* Is signature line `i` one of this key, by its name and id? Its bytes. */
+/* Is signature line `i` one of this key, by its name, id and length? Its bytes. */
 static bool
 is_by(const DcepNoteKey *key, const DcepNote *note, int i, uint8_t *proof, size_t proof_len)
 {
-	return dcep_span_is(note->name[i], key->name) && dcep_base64_get(note->proof[i], proof, proof_len) &&
-		   memcmp(proof, key->id, DCEP_NOTE_KEY_ID_LEN) == 0;
+	return dcep_span_is(note->name[i], key->name) && memcmp(note->id[i], key->id, DCEP_NOTE_KEY_ID_LEN) == 0 &&
+		   dcep_base64_get(note->proof[i], proof, proof_len);
 }
 
 /* Verifies the signature lines of a log's key; the first good one decides. */

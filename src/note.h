@@ -42,6 +42,7 @@ typedef struct DcepNote
 	int count;
 	DcepSpan name[DCEP_NOTE_SIGNATURES_MAX];
 	DcepSpan proof[DCEP_NOTE_SIGNATURES_MAX]; /* base64 */
+	uint8_t id[DCEP_NOTE_SIGNATURES_MAX][DCEP_NOTE_KEY_ID_LEN];
 } DcepNote;
 
 /* What a key of Ed25519 is for; it enters the key id, so that one key cannot pass for the other. */
@@ -83,6 +84,8 @@ extern bool dcep_note_number(DcepSpan digits, uint64_t *number);
 extern bool dcep_span_is(DcepSpan span, const char *text);
 
 extern const char *dcep_note_parse(const char *bytes, size_t len, DcepNote *note);
+/* Its n-th signature line, without the newline. */
+extern DcepSpan dcep_note_signature(const DcepNote *note, int n);
 extern const char *dcep_checkpoint_parse(const DcepNote *note, DcepCheckpoint *checkpoint);
 
 /* Is this a name that a key may have? */

@@ -1185,8 +1185,7 @@ test_note(void)
 	for (size_t i = 0; i < len; i++)
 	{
 		note_text[i] ^= 1;
-		if (dcep_note_parse(note_text, len, &note) == NULL &&
-			dcep_note_verify(&of_log, &note) == DCEP_SIGNATURE_VALID)
+		if (dcep_note_parse(note_text, len, &note) == NULL && dcep_note_verify(&of_log, &note) == DCEP_SIGNATURE_VALID)
 			accepted++;
 		note_text[i] ^= 1;
 	}

@@ -88,8 +88,9 @@ typedef struct Keys
 static Keys
 make_keys(int suite)
 {
-	Keys keys = {dcep_key_generate(suite), dcep_key_generate(DCEP_SUITE_ED25519), dcep_key_generate(DCEP_SUITE_ED25519),
-				 {0}, {0}};
+	Keys keys = {.signer = dcep_key_generate(suite),
+				 .log = dcep_key_generate(DCEP_SUITE_ED25519),
+				 .witness = dcep_key_generate(DCEP_SUITE_ED25519)};
 
 	keys.of_log = unit_note_key(keys.log, ORIGIN, DCEP_NOTE_KEY_LOG);
 	keys.of_witness = unit_note_key(keys.witness, "witness.example", DCEP_NOTE_KEY_WITNESS);
@@ -270,19 +271,23 @@ test_mixed(void)
 	size_t len;
 
 	len = make_bundle(&keys, DCEP_SUITE_ED25519, DCEP_KIND_TOKEN, DCEP_VIEW_PAYMENT, true, text);
-	ok(is_wrong(find_wrong(text, len, &keys, 0), "A payment to a token is not shown whole."), "a token's payee is not shown");
+	ok(is_wrong(find_wrong(text, len, &keys, 0), "A payment to a token is not shown whole."),
+	   "a token's payee is not shown");
 	len = make_bundle(&keys, DCEP_SUITE_ED25519, DCEP_KIND_TRANSFER, DCEP_VIEW_PAYMENT, true, text);
 	memcpy(strstr(text, "transfer 1000"), "transfer 1001", 13);
 	ok(is_wrong(find_wrong(text, len, &keys, 0), "The payment shown is another transfer."), "nor another transfer");
 	len = make_bundle(&keys, DCEP_SUITE_ED25519, DCEP_KIND_TRANSFER, DCEP_VIEW_COIN, true, text);
 	memcpy(strstr(text, "transfer 1000"), "transfer 1001", 13);
-	ok(is_wrong(find_wrong(text, len, &keys, 0), "The coin shown is not the payee's of this transfer."), "nor another coin");
+	ok(is_wrong(find_wrong(text, len, &keys, 0), "The coin shown is not the payee's of this transfer."),
+	   "nor another coin");
 	len = make_bundle(&keys, DCEP_SUITE_ED25519, DCEP_KIND_TRANSFER, DCEP_VIEW_COIN, true, text);
 	memcpy(strstr(text, "signer 0002"), "signer 0003", 11);
-	ok(is_wrong(find_wrong(text, len, &keys, 0), "The coin was signed otherwise than the bundle says."), "nor another signer");
+	ok(is_wrong(find_wrong(text, len, &keys, 0), "The coin was signed otherwise than the bundle says."),
+	   "nor another signer");
 	len = make_bundle(&keys, DCEP_SUITE_ED25519, DCEP_KIND_TRANSFER, DCEP_VIEW_PAYMENT, true, text);
 	memcpy(strstr(text, "payment 350"), "payment 351", 11);
-	ok(is_wrong(find_wrong(text, len, &keys, 0), "The signature is not the signer's of what is shown."), "nor another change");
+	ok(is_wrong(find_wrong(text, len, &keys, 0), "The signature is not the signer's of what is shown."),
+	   "nor another change");
 	memcpy(strstr(text, "payment 351"), "payment 350", 11);
 	memcpy(strstr(text, "index 4"), "index 5", 7);
 	ok(is_wrong(find_wrong(text, len, &keys, 0), "The transfer is not proven to be in the log of the checkpoint."),

@@ -101,7 +101,8 @@ unit_test_cosignatures(void)
 
 	test_published();
 	test_keys();
-	ok(dcep_note_parse(text, len, &note) == NULL && note.count == 3 && dcep_note_verify(&log, &note) == DCEP_SIGNATURE_VALID,
+	ok(dcep_note_parse(text, len, &note) == NULL && note.count == 3 &&
+		   dcep_note_verify(&log, &note) == DCEP_SIGNATURE_VALID,
 	   "the log's signature among them");
 	ok(dcep_note_verify_cosignature(&witness[0], &note, &time) == DCEP_SIGNATURE_VALID && time == 1767225600 &&
 		   dcep_note_verify_cosignature(&witness[1], &note, &time) == DCEP_SIGNATURE_VALID && time == 1767225601,
@@ -120,7 +121,8 @@ unit_test_cosignatures(void)
 	for (size_t i = 0; i < len; i++)
 	{
 		text[i] ^= 1;
-		accepted += dcep_note_parse(text, len, &note) == NULL && dcep_note_verify(&log, &note) == DCEP_SIGNATURE_VALID &&
+		accepted += dcep_note_parse(text, len, &note) == NULL &&
+					dcep_note_verify(&log, &note) == DCEP_SIGNATURE_VALID &&
 					dcep_note_count_witnesses(witness, 2, &note) == 2;
 		text[i] ^= 1;
 	}
