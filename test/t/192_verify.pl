@@ -491,6 +491,27 @@ is_deeply(verify('consistency', '-l', $log_key, "$work/old.note", "$work/fork.no
 is_deeply(verify('consistency', '-l', $log_key, "$work/new.note", "$work/old.note", "$work/proof")->{defects},
 	["defect consistency: checkpoint $work/old.note: The old checkpoint is larger than the new one."], 'the wrong way round');
 
+# Another database as witness.
+$node->safe_psql('template1', 'CREATE DATABASE witness');
+$node->safe_psql('witness', 'CREATE EXTENSION dcep CASCADE');
+my $witness_key = $node->safe_psql('witness', "SELECT dcep.rotate_witness_key('witness.example')");
+my $stranger_key = $node->safe_psql('witness', "SELECT dcep.rotate_witness_key('stranger.example')");
+$node->safe_psql('witness', "SELECT dcep.rotate_witness_key('witness.example'), dcep.watch_log('$log_key')");
+$witness_key = $node->safe_psql('witness', 'SELECT dcep.witness_verifier_key()');
+my $cosignature = $node->safe_psql('witness', "CALL dcep.witness_cosign(0, \$note\$${\ slurp_file("$work/new.note")}\$note\$, '')");
+PostgreSQL::Test::Utils::append_to_file("$work/witnessed.note", slurp_file("$work/new.note") . $cosignature);
+$run = verify('checkpoint', '-l', $log_key, '-w', $witness_key, "$work/witnessed.note");
+is_deeply([ $run->{status}, $run->{out} =~ /^checkpoint \Q$work\E\/witnessed.note: witness witness.example has cosigned it$/m ], [ 0, 1 ], 'a witness has cosigned');
+is_deeply(verify('checkpoint', '-l', $log_key, '-w', $witness_key, "$work/new.note")->{defects}, ["defect signature: checkpoint $work/new.note: Too few of the witnesses have cosigned it."], 'not this one');
+is_deeply(verify('checkpoint', '-l', $log_key, '-w', $witness_key, '-w', $stranger_key, "$work/witnessed.note")->{defects},
+	["defect signature: checkpoint $work/witnessed.note: Too few of the witnesses have cosigned it."], 'all of them must have');
+$run = verify('checkpoint', '-l', $log_key, '-w', $witness_key, '-w', $stranger_key, '-q', 1, "$work/witnessed.note");
+is_deeply([ $run->{status}, $run->{out} =~ /witness stranger.example has not cosigned it$/m ], [ 0, 1 ], 'or so many as one asks for');
+(my $forged_witness = slurp_file("$work/witnessed.note")) =~ s/(witness\.example .{20})./$1 . 'A'/e;
+PostgreSQL::Test::Utils::append_to_file("$work/badly.note", $forged_witness);
+is(verify('checkpoint', '-l', $log_key, '-w', $witness_key, "$work/badly.note")->{status}, 1, 'an altered cosignature is none');
+is(verify('journal', '-l', $log_key, '-w', $witness_key, '-c', "$work/witnessed.note", $whole)->{status}, 0, 'a journal agrees with a checkpoint that was witnessed');
+
 # --- coins ----------------------------------------------------------------------------------
 
 my @coins = split /\n/, $node->safe_psql($db, 'SELECT dcep.coins(wallet) FROM numbered WHERE number <= 20');
