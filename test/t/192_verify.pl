@@ -495,10 +495,11 @@ is_deeply(verify('consistency', '-l', $log_key, "$work/new.note", "$work/old.not
 $node->safe_psql('template1', 'CREATE DATABASE witness');
 $node->safe_psql('witness', 'CREATE EXTENSION dcep CASCADE');
 my $witness_key = $node->safe_psql('witness', "SELECT dcep.rotate_witness_key('witness.example')");
-my $stranger_key = $node->safe_psql('witness', "SELECT dcep.rotate_witness_key('stranger.example')");
-$node->safe_psql('witness', "SELECT dcep.rotate_witness_key('witness.example'), dcep.watch_log('$log_key')");
-$witness_key = $node->safe_psql('witness', 'SELECT dcep.witness_verifier_key()');
-my $cosignature = $node->safe_psql('witness', "CALL dcep.witness_cosign(0, \$note\$${\ slurp_file("$work/new.note")}\$note\$, '')");
+$node->safe_psql('witness', "SELECT dcep.watch_log('$log_key')");
+$node->safe_psql('template1', 'CREATE DATABASE stranger');
+$node->safe_psql('stranger', 'CREATE EXTENSION dcep CASCADE');
+my $stranger_key = $node->safe_psql('stranger', "SELECT dcep.rotate_witness_key('stranger.example')");
+my $cosignature = $node->safe_psql('witness', 'CALL dcep.witness_cosign(0, $note$' . slurp_file("$work/new.note") . q{$note$, '')});
 PostgreSQL::Test::Utils::append_to_file("$work/witnessed.note", slurp_file("$work/new.note") . $cosignature);
 $run = verify('checkpoint', '-l', $log_key, '-w', $witness_key, "$work/witnessed.note");
 is_deeply([ $run->{status}, $run->{out} =~ /^checkpoint \Q$work\E\/witnessed.note: witness witness.example has cosigned it$/m ], [ 0, 1 ], 'a witness has cosigned');
