@@ -2,6 +2,7 @@
 -- transaction that is rolled back, so that the log stays empty for the other tests.
 \set SHOW_CONTEXT never
 SET timezone = 'UTC';
+SET datestyle = 'ISO';
 BEGIN;
 SELECT t.open('bun_payer', 2, 1, 10000), t.open('bun_payee', 3);
 CREATE TEMP TABLE paid (what text PRIMARY KEY, id bigint);

@@ -176,7 +176,7 @@ bundle_datum(const DcepBundle *bundle)
 	return PointerGetDatum(result);
 }
 
-/* dcep.make_bundle(transfer, view, size, note) → the bundle, with this checkpoint of that size; NULL where the caller may have none */
+/* dcep.make_bundle(transfer, view, size, note) → the bundle; NULL where there is none for the caller */
 Datum
 dcep_make_bundle(PG_FUNCTION_ARGS)
 {

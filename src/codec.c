@@ -681,7 +681,7 @@ take_numbers(Input *input, DcepContext *context)
 	context->created_at = take_number(input);
 }
 
-/* Does a context end as one does: with neither token nor device's signature, or with one of them at least, of their lengths? */
+/* Does a context end as one does: with neither token nor device's signature, or with at least one, of its length? */
 static bool
 instruction_fits(const DcepContext *context, bool there)
 {

@@ -322,6 +322,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a log without transfers is not cosigned';
     END IF;
     PERFORM dcep.own_witness_key();
+    -- The commit of this transaction must not be lost in a crash after the signature has been given.
+    PERFORM set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
     watched := dcep.lock_watched(brought.origin);
     IF NOT EXISTS (SELECT FROM unnest(watched.keys) AS k WHERE dcep.note_signed_at(note, k) IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'LG101', MESSAGE = 'checkpoint is not signed by the log',
@@ -367,14 +369,13 @@ COMMENT ON FUNCTION dcep.witness_sign(text, bigint) IS
 'The signature line, with its newline, under a checkpoint of a watched log that is on record as examined. By the central bank and auditors. Errors: 22023, 55000 (in a transaction that has written; no key)';
 
 -- A procedure, since what is signed must have been committed before: a rollback or a crash would make us forget it.
+-- One that commits can pin no search path: all names in it are qualified.
 CREATE PROCEDURE dcep.witness_cosign(old bigint, note text, proof bytea, INOUT cosignature text DEFAULT NULL)
     LANGUAGE plpgsql AS $$
 DECLARE
-    recorded record;
+    recorded pg_catalog.record;
 BEGIN
     SELECT * INTO recorded FROM dcep.witness_record(old, note, proof);
-    PERFORM pg_catalog.set_config('synchronous_commit', 'on', true)
-      WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off';
     COMMIT;
     IF recorded.contradiction IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'LG403', MESSAGE = 'log shows another history',

@@ -4,10 +4,14 @@
 use strict;
 use warnings;
 
-use DcepLedger;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+use DcepLedger;
 
 my $ledger = PostgreSQL::Test::Cluster->new('ledger');
 $ledger->init(allows_streaming => 1);
