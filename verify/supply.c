@@ -66,8 +66,8 @@ read_operators(DcepSpan rest, Statement *statement)
 		Supply *supply = &statement->operator_of[statement->count];
 		const char *wrong;
 
-		if (!take_line(&rest, "operator", &line) || !word_code(word_next(&line), &supply->institution) ||
-			supply->institution <= last)
+		if (statement->count == STATEMENT_OPERATORS_MAX || !take_line(&rest, "operator", &line) ||
+			!word_code(word_next(&line), &supply->institution) || supply->institution <= last)
 			return "A line of the checkpoint is not that of the next operator.";
 		last = supply->institution;
 		wrong = read_supply(&line, supply);

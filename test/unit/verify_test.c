@@ -8,6 +8,7 @@
 #include "supply.h"
 #include "totals.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,20 @@ defect_of(const char *lines)
 	return statement_parse(&checkpoint, &statement);
 }
 
+/* Every operator that there can be, and one more. */
+static void
+test_many_operators(void)
+{
+	static char lines[400000];
+	size_t len = (size_t) snprintf(lines, sizeof(lines), "previous 0 " HASH "\ntime 1\nsupply CNY 2 9999 0 9999\n");
+
+	for (int code = 1; code <= STATEMENT_OPERATORS_MAX; code++)
+		len += (size_t) snprintf(lines + len, sizeof(lines) - len, "operator %04d 1 0 1\n", code);
+	ok(defect_of(lines) == NULL, "all operators that there can be");
+	snprintf(lines + len, sizeof(lines) - len, "operator 9999 0 0 0\n");
+	ok(defect_of(lines) != NULL, "and no more");
+}
+
 /* Tests statements. */
 void
 unit_test_statements(void)
@@ -225,6 +240,7 @@ unit_test_statements(void)
 		   defect_of("time 1\nsupply CNY 2 0 0 0\n") != NULL && defect_of("") != NULL &&
 		   defect_of("previous 0 " HASH "\ntime 1\nsupply CNY 2 0 0 0 0\n") != NULL,
 	   "what is no statement is refused");
+	test_many_operators();
 	ok(strcmp(sum_text(0, text), "0") == 0 &&
 		   strcmp(sum_text(-(Sum) INT64_MAX - 1, text), "-9223372036854775808") == 0 &&
 		   strcmp(sum_text((Sum) INT64_MAX * 10, text), "92233720368547758070") == 0,
