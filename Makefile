@@ -91,7 +91,7 @@ VERIFY_OBJS = $(patsubst %,verify/plain-%.o,$(PLAIN)) $(patsubst %.c,%.o,$(call 
 VERIFY_HEADERS = $(call find_here,verify/*.h)
 VERIFY_VERSION = $(patsubst dcep--%.sql,%,$(SCRIPT))
 VERIFY_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fstack-protector-strong $(COPT)
-VERIFY_CPPFLAGS = -D_GNU_SOURCE -DVERIFY_VERSION='"$(VERIFY_VERSION)"' -I$(or $(here),.)/src -I$(or $(here),.)/verify
+VERIFY_CPPFLAGS = -D_GNU_SOURCE -DVERIFY_VERSION='"$(VERIFY_VERSION)"' -I$(here)src -I$(here)verify
 
 all: verify/dcep-verify
 install: install-verify
