@@ -1,4 +1,4 @@
-# make               the extension, by PGXS (PG_CONFIG=… chooses the PostgreSQL)
+# make               the extension, by PGXS (PG_CONFIG=… chooses the PostgreSQL), and dcep-verify
 # make install       as in any extension; likewise installcheck, clean, uninstall
 #
 # These work in private servers below .pg/ and leave the system's PostgreSQL alone:
@@ -27,7 +27,7 @@ check:
 lint:
 	@test/lint
 format:
-	clang-format -i src/*.[ch] test/*/*.[ch]
+	clang-format -i src/*.[ch] verify/*.[ch] test/*/*.[ch]
 demo:
 	@demo/run
 demo-stop:
@@ -84,6 +84,40 @@ include $(PGXS)
 
 # The sources are few: a changed header rebuilds them all.
 $(OBJS) $(OBJS:.o=.bc): $(OUR_HEADERS)
+
+# dcep-verify is a program without a server: the plain modules are compiled a second time, without the server's flags.
+PLAIN = bundle codec crypto entry note opening tree
+VERIFY_OBJS = $(patsubst %,verify/plain-%.o,$(PLAIN)) $(patsubst %.c,%.o,$(call find_here,verify/*.c))
+VERIFY_HEADERS = $(call find_here,verify/*.h)
+VERIFY_VERSION = $(patsubst dcep--%.sql,%,$(SCRIPT))
+VERIFY_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fstack-protector-strong $(COPT)
+VERIFY_CPPFLAGS = -D_GNU_SOURCE -DVERIFY_VERSION='"$(VERIFY_VERSION)"' -I$(here)src -I$(here)verify
+
+all: verify/dcep-verify
+install: install-verify
+uninstall: uninstall-verify
+clean: clean-verify
+
+verify/dcep-verify: $(VERIFY_OBJS)
+	$(CC) $(VERIFY_CFLAGS) -o $@ $^ -lcrypto
+
+verify/plain-%.o: src/%.c $(OUR_HEADERS)
+	@mkdir -p verify
+	$(CC) $(VERIFY_CFLAGS) $(VERIFY_CPPFLAGS) -c -o $@ $<
+
+verify/%.o: verify/%.c $(OUR_HEADERS) $(VERIFY_HEADERS)
+	@mkdir -p verify
+	$(CC) $(VERIFY_CFLAGS) $(VERIFY_CPPFLAGS) -c -o $@ $<
+
+.PHONY: install-verify uninstall-verify clean-verify
+install-verify: verify/dcep-verify
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) verify/dcep-verify '$(DESTDIR)$(bindir)/dcep-verify'
+	$(INSTALL_SCRIPT) $(here)verify/dcep-export '$(DESTDIR)$(bindir)/dcep-export'
+uninstall-verify:
+	rm -f '$(DESTDIR)$(bindir)/dcep-verify' '$(DESTDIR)$(bindir)/dcep-export'
+clean-verify:
+	rm -f verify/dcep-verify verify/*.o
 
 $(SCRIPT): $(PIECES) $(this)
 	@echo "assembling $@"

@@ -41,6 +41,7 @@ SELECT c.relname, regexp_replace(a.grantee::regrole::text, '^dcep_', '') AS role
 FROM pg_class AS c JOIN pg_attribute AS t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) AS a WHERE c.relnamespace = 'dcep'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- Functions with their owner's rights pin the search path, and so does every function in SQL or PL/pgSQL whose names are not bound already.
+-- A procedure that commits cannot: all names in it are qualified.
 SELECT name, prosecdef, proconfig FROM function WHERE prosecdef ORDER BY name COLLATE "C";
 SELECT name AS unpinned FROM function JOIN pg_language AS l ON l.oid = prolang
 WHERE prosqlbody IS NULL AND (prosecdef OR l.lanname IN ('sql', 'plpgsql')) AND NOT COALESCE(proconfig @> '{"search_path=pg_catalog, pg_temp"}', false);

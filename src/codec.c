@@ -294,8 +294,8 @@ is_currency(const char *currency)
 }
 
 /* Who signed, with which key, in which unit. */
-static const char *
-check_coin_origin(const DcepCoin *coin)
+const char *
+dcep_coin_check_origin(const DcepCoin *coin)
 {
 	if (coin->suite < DCEP_SUITE_ED25519 || coin->suite > DCEP_SUITE_P256)
 		return "The signature suite is unknown.";
@@ -310,6 +310,13 @@ check_coin_origin(const DcepCoin *coin)
 	return NULL;
 }
 
+/* Is this the number of a wallet, not a pseudonym? */
+static bool
+is_wallet(int64_t wallet)
+{
+	return dcep_wallet_check(wallet) == NULL && dcep_wallet_institution(wallet) != DCEP_PSEUDONYMS;
+}
+
 /* Which coin, of what value, whose, since when. */
 static const char *
 check_coin_content(const DcepCoin *coin)
@@ -319,7 +326,7 @@ check_coin_content(const DcepCoin *coin)
 		return "The coin id is not twice a transfer id from 1 to 2^62 - 1, or one more.";
 	if (coin->amount < 1)
 		return "The amount is not from 1 to 2^63 - 1.";
-	if (dcep_wallet_check(coin->owner) != NULL || dcep_wallet_institution(coin->owner) == DCEP_PSEUDONYMS)
+	if (!is_wallet(coin->owner))
 		return "The owner is not a wallet number.";
 	if (coin->minted_at < INSTANT_MIN)
 		return "The minting time lies before the year 4714 BC.";
@@ -398,7 +405,7 @@ dcep_signed_coin_get(const uint8_t *bytes, size_t len, DcepSignedCoin *coin)
 	if (bytes[0] != DCEP_COIN_VERSION)
 		return "The version is unknown.";
 	get_coin_body(bytes, &coin->coin);
-	problem = check_coin_origin(&coin->coin);
+	problem = dcep_coin_check_origin(&coin->coin);
 	if (problem == NULL)
 		problem = check_coin_content(&coin->coin);
 	if (problem == NULL)
@@ -576,6 +583,157 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 	if (has_instruction(context))
 		at = put_field_text(put_field_text(at, context->token), context->device_signature);
 	assert(at == out + dcep_context_length(context));
+}
+
+/* What is left to read; `sound` turns false where something was not as it must be, and then nothing more is read. */
+typedef struct Input
+{
+	const uint8_t *at;
+	size_t left;
+	bool sound;
+} Input;
+
+/* Takes the next bytes; NULL where there are not so many. */
+static const uint8_t *
+take(Input *input, size_t len)
+{
+	const uint8_t *at = input->at;
+
+	if (!input->sound || input->left < len)
+	{
+		input->sound = false;
+		return NULL;
+	}
+	input->at += len;
+	input->left -= len;
+	return at;
+}
+
+/* Takes a length and the bytes behind it, which must be so many. */
+static const uint8_t *
+take_field(Input *input, uint32_t len)
+{
+	const uint8_t *head = take(input, 4);
+
+	if (head == NULL || dcep_get_u32(head) != len)
+	{
+		input->sound = false;
+		return NULL;
+	}
+	return take(input, len);
+}
+
+/* Takes a field that is a number, 0 where there is none. */
+static int64_t
+take_number(Input *input)
+{
+	const uint8_t *at = take_field(input, 8);
+
+	return at == NULL ? 0 : (int64_t) dcep_get_u64(at);
+}
+
+/* Takes a field that is a text, or absent. */
+static DcepText
+take_text(Input *input)
+{
+	const uint8_t *head = take(input, 4);
+	DcepText text = {NULL, 0};
+
+	if (head == NULL || dcep_get_u32(head) == ABSENT_LEN)
+		return text;
+	text.len = dcep_get_u32(head);
+	text.data = (const char *) take(input, text.len);
+	return text;
+}
+
+/* Takes the consumed coin ids. */
+static void
+take_inputs(Input *input, DcepContext *context, int64_t *inputs)
+{
+	const uint8_t *head = take(input, 4);
+	uint32_t len = head == NULL ? 0 : dcep_get_u32(head);
+	const uint8_t *at = take(input, len);
+
+	if (len % 8 != 0 || at == NULL)
+	{
+		input->sound = false;
+		return;
+	}
+	context->inputs = inputs;
+	context->input_count = len / 8;
+	for (uint32_t i = 0; i < context->input_count; i++)
+		inputs[i] = (int64_t) dcep_get_u64(at + (size_t) i * 8);
+}
+
+/* Takes the fields of fixed width behind prev_hash. */
+static void
+take_numbers(Input *input, DcepContext *context)
+{
+	const uint8_t *kind;
+
+	context->seq = take_number(input);
+	context->id = take_number(input);
+	kind = take_field(input, 1);
+	context->kind = kind == NULL ? 0 : *kind;
+	context->payer = take_number(input);
+	context->payee = take_number(input);
+	context->amount = take_number(input);
+	context->created_at = take_number(input);
+}
+
+/* Does a context end as one does: with neither token nor device's signature, or with at least one, of its length? */
+static bool
+instruction_fits(const DcepContext *context, bool there)
+{
+	bool has_token = context->token.data != NULL;
+	bool has_signature = context->device_signature.data != NULL;
+
+	return there == (has_token || has_signature) && (!has_token || context->token.len == DCEP_TOKEN_PROOF_LEN) &&
+		   (!has_signature || context->device_signature.len == DCEP_SIGNATURE_LEN) &&
+		   has_token == (context->kind == DCEP_KIND_TOKEN);
+}
+
+/* Are the values such as transfers have? */
+static const char *
+check_context(const DcepContext *context)
+{
+	if (dcep_kind_name(context->kind) == NULL)
+		return "The context's kind is unknown.";
+	if (context->id < 1 || context->id > INT64_MAX / 2 || context->seq < 1 || context->amount < 1)
+		return "The context has an id, a seq or an amount that is out of range.";
+	if (!is_wallet(context->payer) || !is_wallet(context->payee))
+		return "The context's payer or payee is not a wallet number.";
+	return context->created_at < INSTANT_MIN ? "The context's time lies before the year 4714 BC." : NULL;
+}
+
+/* Reads a context; what is accepted is what dcep_context_put() writes for it. */
+const char *
+dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t *inputs)
+{
+	Input input = {bytes, len, true};
+	const uint8_t *at = take(&input, CONTEXT_TAG_LEN);
+	bool there;
+
+	memset(context, 0, sizeof(*context));
+	if (at == NULL || memcmp(at, "dcep context v1", CONTEXT_TAG_LEN) != 0)
+		return "The context does not begin with its tag.";
+	at = take_field(&input, DCEP_HASH_LEN);
+	if (at != NULL)
+		memcpy(context->prev_hash, at, DCEP_HASH_LEN);
+	take_numbers(&input, context);
+	context->key = take_text(&input);
+	take_inputs(&input, context, inputs);
+	context->memo = take_text(&input);
+	there = input.left > 0;
+	if (there)
+	{
+		context->token = take_text(&input);
+		context->device_signature = take_text(&input);
+	}
+	if (!input.sound || input.left > 0 || !instruction_fits(context, there))
+		return "The context's fields do not have the lengths that they must have.";
+	assert(dcep_context_length(context) == len);
+	return check_context(context);
 }
 
 /* Number of bytes that dcep_instruction_put() writes. */

@@ -137,6 +137,9 @@ typedef struct DcepSignedCoin
 /* Writes bytes 0..59. */
 extern void dcep_coin_put_body(const DcepCoin *coin, uint8_t out[DCEP_COIN_BODY_LEN]);
 
+/* Are suite, issuer, key number, currency and exponent such as coins have? */
+extern const char *dcep_coin_check_origin(const DcepCoin *coin);
+
 /* Length of the RFC 9162 inclusion path of leaf `index` in a tree of `size` leaves (index < size). */
 extern int dcep_path_length(uint32_t index, uint32_t size);
 
@@ -211,5 +214,8 @@ extern size_t dcep_context_length(const DcepContext *context);
 
 /* Writes exactly dcep_context_length() bytes. */
 extern void dcep_context_put(const DcepContext *context, uint8_t *out);
+
+/* Reads exactly what dcep_context_put() writes. Texts point into `bytes`; `inputs` has room for len / 8 ids. */
+extern const char *dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t *inputs);
 
 #endif

@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "case.h"
+#include "checkpoint.h"
 #include "kept.h"
 #include "keydir.h"
 #include "known.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 		&dcep_key_directory, "dcep_keys", process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 		GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	dcep_case_init();
+	dcep_checkpoint_init();
 	dcep_known_init();
 	dcep_kept_init();
 	if (process_shared_preload_libraries_in_progress)

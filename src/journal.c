@@ -596,3 +596,20 @@ dcep_transfer_coin(const DcepJournal *journal, const DcepTransfer *transfer, con
 	if (transfer->batch)
 		dcep_batch_place(&journal->batch, (uint32) transfer->batch_index, coin);
 }
+
+/* How a transfer was signed. */
+void
+dcep_transfer_place(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer, DcepSignedCoin *place)
+{
+	const DcepBatch *batch = NULL;
+
+	place->batch_index = 0;
+	place->batch_size = 1;
+	place->path_len = 0;
+	if (transfer->batch)
+	{
+		batch = dcep_journal_batch(journal, snapshot, transfer->batch);
+		dcep_batch_place(batch, (uint32) transfer->batch_index, place);
+	}
+	memcpy(place->signature, batch ? batch->signature : transfer->signature, DCEP_SIGNATURE_LEN);
+}

@@ -138,6 +138,10 @@ extern bool dcep_transfer_verify(const DcepConfig *config, DcepJournal *journal,
 extern void dcep_transfer_coin(const DcepJournal *journal, const DcepTransfer *transfer, const DcepOpening *opening,
 							   int which, DcepSignedCoin *coin);
 
+/* How a transfer was signed: signature, and place in its batch with the path; the rest of the coin is left as it is. */
+extern void dcep_transfer_place(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer,
+								DcepSignedCoin *place);
+
 /*
  * Verifies a coin as it lies in dcep.coin against the transfer that minted it:
  * same owner, same amount, good signature. LG101, LG102 or LG103 where not.

@@ -29,7 +29,10 @@ key_path(const DcepSigningKey *key)
 
 	if (!dcep_hash(DCEP_SUITE_ED25519, &piece, 1, digest))
 		dcep_crypto_raise("name a key file");
-	return dcep_keydir_path(psprintf("%04d-%d-%s.pem", key->institution, key->number, dcep_keydir_digits(digest)));
+	return dcep_keydir_path(
+		key->institution == DCEP_KEYS_OF_WITNESS
+			? psprintf("witness-%d-%s.pem", key->number, dcep_keydir_digits(digest))
+			: psprintf("%04d-%d-%s.pem", key->institution, key->number, dcep_keydir_digits(digest)));
 }
 
 /* Refuses to go on without a usable private key. */
@@ -38,8 +41,9 @@ raise_unusable(const DcepSigningKey *key, const char *path, const char *why)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 key->institution == DCEP_KEYS_OF_LOG
-				 ? errmsg("private key %d of the log cannot be used", key->number)
+			 key->institution == DCEP_KEYS_OF_LOG ? errmsg("private key %d of the log cannot be used", key->number)
+			 : key->institution == DCEP_KEYS_OF_WITNESS
+				 ? errmsg("private key %d of the witness cannot be used", key->number)
 				 : errmsg("private key %d of institution %04d cannot be used", key->number, key->institution),
 			 errdetail_log("File \"%s\": %s.", path, why), errdetail("%s.", why),
 			 errhint("The server needs the key's PEM file in dcep.key_directory, a regular file owned by the server's "

@@ -238,3 +238,19 @@ dcep_log_find(DcepLog *log, int64 id)
 	ExecClearTuple(log->tiles->slot);
 	return place;
 }
+
+/* Place of a transfer in the log of some size; an error where it is not there. */
+int64
+dcep_log_require(DcepLog *log, int64 id, int64 size)
+{
+	int64 place = dcep_log_find(log, id);
+
+	if (place < 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("transfer is not in the log yet"),
+						errdetail("Transfer " INT64_FORMAT ".", id),
+						errhint("SELECT dcep.seal() brings it there, as a worker does every dcep.seal_interval.")));
+	if (place >= size)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transfer is not in the log of that size"),
+						errdetail("Transfer " INT64_FORMAT " is number " INT64_FORMAT ", counted from 0.", id, place)));
+	return place;
+}

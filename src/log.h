@@ -78,5 +78,7 @@ extern DcepScan dcep_log_scan_from(DcepLog *log, int64 id);
 
 /* Place of a transfer in the log; -1 where it is not in it. */
 extern int64 dcep_log_find(DcepLog *log, int64 id);
+/* The same in the log of some size; an error (55000, 22023) where it is not there. */
+extern int64 dcep_log_require(DcepLog *log, int64 id, int64 size);
 
 #endif

@@ -168,30 +168,35 @@ dcep_signed_coin_transfer_hash(const DcepSignedCoin *coin, uint8_t out[DCEP_HASH
 	return hash_transfer(suite, coin->sibling_hash, own_hash, coin->context_hash, out);
 }
 
-/* The hash that was signed, from the coin alone: its transfer's, carried up its path. */
+/* Carries a transfer's hash up its path. */
 bool
-dcep_signed_coin_root(const DcepSignedCoin *coin, uint8_t out[DCEP_HASH_LEN])
+dcep_batch_climb(const DcepSignedCoin *place, uint8_t hash[DCEP_HASH_LEN])
 {
-	uint32_t node = coin->batch_index;
-	uint32_t last = coin->batch_size - 1;
+	uint32_t node = place->batch_index;
+	uint32_t last = place->batch_size - 1;
 	int used = 0;
 
-	assert(coin->path_len == dcep_path_length(coin->batch_index, coin->batch_size));
-	if (!dcep_signed_coin_transfer_hash(coin, out))
-		return false;
+	assert(place->path_len == dcep_path_length(place->batch_index, place->batch_size));
 	for (; last > 0; node >>= 1, last >>= 1)
 	{
 		bool done = true;
 
 		if ((node & 1) == 1)
-			done = hash_node(coin->coin.suite, coin->path[used++], out, out);
+			done = hash_node(place->coin.suite, place->path[used++], hash, hash);
 		else if (node != last)
-			done = hash_node(coin->coin.suite, out, coin->path[used++], out);
+			done = hash_node(place->coin.suite, hash, place->path[used++], hash);
 		if (!done)
 			return false;
 	}
-	assert(used == coin->path_len);
+	assert(used == place->path_len);
 	return true;
+}
+
+/* The hash that was signed, from the coin alone: its transfer's, carried up its path. */
+bool
+dcep_signed_coin_root(const DcepSignedCoin *coin, uint8_t out[DCEP_HASH_LEN])
+{
+	return dcep_signed_coin_transfer_hash(coin, out) && dcep_batch_climb(coin, out);
 }
 
 /* Root of a batch's tree; count must be above 0. */

@@ -57,6 +57,9 @@ extern void dcep_opening_coin(const DcepOpening *opening, int which, const uint8
 extern bool dcep_signed_coin_transfer_hash(const DcepSignedCoin *coin, uint8_t out[DCEP_HASH_LEN]);
 extern bool dcep_signed_coin_root(const DcepSignedCoin *coin, uint8_t out[DCEP_HASH_LEN]);
 
+/* From a transfer_hash to the root of its batch, by the suite, the place and the path that a coin of it has. */
+extern bool dcep_batch_climb(const DcepSignedCoin *place, uint8_t hash[DCEP_HASH_LEN]);
+
 /* Root of a batch of transfer_hashes (RFC 9162 shape, the hashes themselves as leaves); count > 0. */
 extern bool dcep_batch_root(int suite, const uint8_t (*leaves)[DCEP_HASH_LEN], uint32_t count,
 							uint8_t out[DCEP_HASH_LEN]);

@@ -18,6 +18,7 @@
 #include "receipt.h"
 
 PG_FUNCTION_INFO_V1(dcep_log_root);
+PG_FUNCTION_INFO_V1(dcep_log_place);
 PG_FUNCTION_INFO_V1(dcep_inclusion_proof);
 PG_FUNCTION_INFO_V1(dcep_consistency_proof);
 PG_FUNCTION_INFO_V1(dcep_verify_inclusion);
@@ -61,6 +62,21 @@ dcep_log_root(PG_FUNCTION_ARGS)
 	return dcep_bytes_datum(root, DCEP_HASH_LEN);
 }
 
+/* dcep.log_place(transfer) → place in the log; NULL where it is not in it */
+Datum
+dcep_log_place(PG_FUNCTION_ARGS)
+{
+	DcepLog log;
+	int64 place;
+
+	dcep_log_open(&log, GetActiveSnapshot());
+	place = dcep_log_find(&log, PG_GETARG_INT64(0));
+	dcep_log_close(&log);
+	if (place < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(place);
+}
+
 /* May the caller ask for the proof of a transfer, and is there one? */
 static bool
 shows(int64 id)
@@ -74,22 +90,6 @@ shows(int64 id)
 			(dcep_access_audits() || dcep_receipt_allowed(&transfer.context));
 	dcep_journal_close(&journal);
 	return shown;
-}
-
-/* Place of a transfer in the log of some size; an error where it is not there. */
-static int64
-require_place(DcepLog *log, int64 id, int64 size)
-{
-	int64 place = dcep_log_find(log, id);
-
-	if (place < 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("transfer is not in the log yet"),
-						errdetail("Transfer " INT64_FORMAT ".", id),
-						errhint("SELECT dcep.seal() brings it there, as a worker does every dcep.seal_interval.")));
-	if (place >= size)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transfer is not in the log of that size"),
-						errdetail("Transfer " INT64_FORMAT " is number " INT64_FORMAT ", counted from 0.", id, place)));
-	return place;
 }
 
 /* dcep.inclusion_proof(transfer, size) → (leaf_index, tree_size, path); NULL where there is no such transfer for the caller */
@@ -111,7 +111,7 @@ dcep_inclusion_proof(PG_FUNCTION_ARGS)
 	if (!shows(PG_GETARG_INT64(0)))
 		PG_RETURN_NULL();
 	dcep_log_open(&log, GetActiveSnapshot());
-	place = require_place(&log, PG_GETARG_INT64(0), size);
+	place = dcep_log_require(&log, PG_GETARG_INT64(0), size);
 	if (!dcep_tree_inclusion(dcep_log_node, &log, (uint64) place, (uint64) size, &path))
 		dcep_crypto_raise("hash the log");
 	dcep_log_close(&log);

@@ -53,16 +53,9 @@ dcep_receipt_desc(FunctionCallInfo fcinfo)
 static void
 fill_proof(DcepJournal *journal, const DcepTransfer *transfer, Datum *values)
 {
-	DcepSignedCoin place = {.batch_size = 1};
+	DcepSignedCoin place;
 
-	memcpy(place.signature, transfer->signature, DCEP_SIGNATURE_LEN);
-	if (transfer->batch)
-	{
-		const DcepBatch *batch = dcep_journal_batch(journal, SnapshotSelf, transfer->batch);
-
-		dcep_batch_place(batch, (uint32) transfer->batch_index, &place);
-		memcpy(place.signature, batch->signature, DCEP_SIGNATURE_LEN);
-	}
+	dcep_transfer_place(journal, SnapshotSelf, transfer, &place);
 	values[RECEIPT_SIGNATURE] = dcep_bytes_datum(place.signature, DCEP_SIGNATURE_LEN);
 	values[RECEIPT_BATCH_INDEX] = Int32GetDatum((int32) place.batch_index);
 	values[RECEIPT_BATCH_SIZE] = Int32GetDatum((int32) place.batch_size);

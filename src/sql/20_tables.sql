@@ -841,6 +841,98 @@ COMMENT ON COLUMN dcep.checkpoint.key_number IS 'Key of dcep.log_key that signed
 COMMENT ON COLUMN dcep.checkpoint.root IS 'Root of the tree of so many transfers';
 COMMENT ON COLUMN dcep.checkpoint.note IS 'The checkpoint itself: a signed note of C2SP (docs/format.md)';
 
+-- --- witnesses of this log, and this database as a witness of others ------------
+
+CREATE TABLE dcep.witness (
+    number        integer PRIMARY KEY CHECK (number > 0),
+    name          text COLLATE "C" NOT NULL,
+    public_key    bytea NOT NULL UNIQUE CHECK (pg_catalog.octet_length(public_key) = 32),
+    registered_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    retired_at    timestamptz
+);
+CREATE UNIQUE INDEX witness_name ON dcep.witness (name) WHERE retired_at IS NULL;
+COMMENT ON TABLE dcep.witness IS 'Witnesses whose cosignatures of this log''s checkpoints are taken; each has one key at a time';
+COMMENT ON COLUMN dcep.witness.number IS 'Counts the keys, from 1 on';
+COMMENT ON COLUMN dcep.witness.name IS 'Name of the witness, as in its key and its signature lines';
+COMMENT ON COLUMN dcep.witness.public_key IS 'Ed25519, 32 bytes';
+COMMENT ON COLUMN dcep.witness.registered_at IS 'When it was registered';
+COMMENT ON COLUMN dcep.witness.retired_at IS 'From when on no cosignature of this key is taken; NULL while they are. Those taken before count on';
+
+CREATE TABLE dcep.cosignature (
+    size          bigint NOT NULL,
+    witness       integer NOT NULL,
+    cosigned_at   timestamptz NOT NULL,
+    added_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    line          text COLLATE "C" NOT NULL,
+    PRIMARY KEY (size, witness)
+);
+COMMENT ON TABLE dcep.cosignature IS 'Signatures of witnesses under checkpoints of this log. Append-only';
+COMMENT ON COLUMN dcep.cosignature.size IS 'The checkpoint';
+COMMENT ON COLUMN dcep.cosignature.witness IS 'Number of the witness''s key';
+COMMENT ON COLUMN dcep.cosignature.cosigned_at IS 'When the witness says that it signed, to the second';
+COMMENT ON COLUMN dcep.cosignature.added_at IS 'When it came';
+COMMENT ON COLUMN dcep.cosignature.line IS 'The signature line, without a newline';
+
+CREATE TABLE dcep.witness_key (
+    number        integer PRIMARY KEY CHECK (number > 0),
+    name          text COLLATE "C" NOT NULL,
+    public_key    bytea NOT NULL CHECK (pg_catalog.octet_length(public_key) = 32),
+    made_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE dcep.witness_key IS 'Public keys of this database as a witness of other logs, Ed25519; the one with the highest number cosigns. Append-only. Private keys are files in dcep.key_directory';
+COMMENT ON COLUMN dcep.witness_key.number IS 'Counts the keys, from 1 on';
+COMMENT ON COLUMN dcep.witness_key.name IS 'Name of the witness, the same for all';
+COMMENT ON COLUMN dcep.witness_key.public_key IS '32 bytes';
+COMMENT ON COLUMN dcep.witness_key.made_at IS 'When it was made';
+
+CREATE TABLE dcep.watched_log (
+    origin        text COLLATE "C" PRIMARY KEY,
+    keys          text[] COLLATE "C" NOT NULL,
+    size          bigint NOT NULL CHECK (size >= 0),
+    root          bytea NOT NULL CHECK (pg_catalog.octet_length(root) = 32),
+    watched_since timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    cosigned_at   timestamptz
+);
+COMMENT ON TABLE dcep.watched_log IS 'Logs that this database is a witness of, and how far each has come. A row is also the lock of whoever cosigns';
+COMMENT ON COLUMN dcep.watched_log.origin IS 'Name of the log';
+COMMENT ON COLUMN dcep.watched_log.keys IS 'Its public keys, as tools for signed notes read them';
+COMMENT ON COLUMN dcep.watched_log.size IS 'Size of the newest checkpoint that was cosigned; 0 before the first';
+COMMENT ON COLUMN dcep.watched_log.root IS 'Its root; that of no leaves before the first';
+COMMENT ON COLUMN dcep.watched_log.watched_since IS 'When the log was registered';
+COMMENT ON COLUMN dcep.watched_log.cosigned_at IS 'When the newest was cosigned; NULL before the first';
+
+CREATE TABLE dcep.witnessed (
+    origin        text COLLATE "C" NOT NULL,
+    size          bigint NOT NULL CHECK (size > 0),
+    cosigned_at   timestamptz NOT NULL,
+    note          text COLLATE "C" NOT NULL,
+    PRIMARY KEY (origin, size)
+);
+COMMENT ON TABLE dcep.witnessed IS 'Checkpoints of other logs that this database has cosigned, or may: one a size. Append-only';
+COMMENT ON COLUMN dcep.witnessed.origin IS 'The log';
+COMMENT ON COLUMN dcep.witnessed.size IS 'Size of its tree';
+COMMENT ON COLUMN dcep.witnessed.cosigned_at IS 'Time in the cosignature, to the second';
+COMMENT ON COLUMN dcep.witnessed.note IS 'The checkpoint as it was brought';
+
+CREATE TABLE dcep.split_view (
+    origin        text COLLATE "C" NOT NULL,
+    size          bigint NOT NULL CHECK (size > 0),
+    digest        bytea NOT NULL CHECK (pg_catalog.octet_length(digest) = 32),
+    kind          text NOT NULL CHECK (kind IN ('other root', 'other text', 'smaller', 'not proven')),
+    seen_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    note          text COLLATE "C" NOT NULL,
+    against_size  bigint NOT NULL,
+    PRIMARY KEY (origin, size, digest)
+);
+COMMENT ON TABLE dcep.split_view IS 'Evidence: checkpoints that a watched log has signed and that do not go with those in dcep.witnessed. Append-only';
+COMMENT ON COLUMN dcep.split_view.origin IS 'The log';
+COMMENT ON COLUMN dcep.split_view.size IS 'Size that the checkpoint says';
+COMMENT ON COLUMN dcep.split_view.digest IS 'SHA-256 of its text';
+COMMENT ON COLUMN dcep.split_view.kind IS 'other root, other text (of a size that was cosigned), smaller (though made later), not proven (no proof of consistency was brought)';
+COMMENT ON COLUMN dcep.split_view.seen_at IS 'When it was brought';
+COMMENT ON COLUMN dcep.split_view.note IS 'The checkpoint, with the log''s signature';
+COMMENT ON COLUMN dcep.split_view.against_size IS 'Size of the checkpoint in dcep.witnessed that it does not go with';
+
 -- --- what pg_dump carries ----------------------------------------------------
 
 DO $$

@@ -10,6 +10,11 @@ CREATE FUNCTION dcep.log_root(size bigint DEFAULT NULL) RETURNS bytea
 COMMENT ON FUNCTION dcep.log_root(bigint) IS
 'Root of the log''s tree over its first transfers, all by default. Tenths of a millisecond. Errors: 22023 (above the log''s size), XX001';
 
+CREATE FUNCTION dcep.log_place(transfer bigint) RETURNS bigint
+    LANGUAGE C STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'dcep_log_place';
+COMMENT ON FUNCTION dcep.log_place(bigint) IS
+'Internal: place of a transfer in the log, counted from 0; NULL where it is not in it. Errors: 55000, XX001';
+
 CREATE FUNCTION dcep.inclusion_proof(transfer bigint, size bigint DEFAULT NULL,
                                      OUT leaf_index bigint, OUT tree_size bigint, OUT path bytea)
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_inclusion_proof';
@@ -73,14 +78,24 @@ COMMENT ON FUNCTION dcep.rotate_log_key() IS
 
 CREATE FUNCTION dcep.log_verifier_key(number integer DEFAULT NULL) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%s+%s+%s', o.name,
-                  left(encode(sha256(convert_to(o.name || E'\n', 'UTF8') || '\x01' || k.public_key), 'hex'), 8),
-                  encode('\x01' || k.public_key, 'base64'))
+    SELECT dcep.verifier_key(o.name, 1, k.public_key)
       FROM dcep.log_key AS k, dcep.log_origin() AS o (name)
      WHERE log_verifier_key.number IS NULL OR k.number = log_verifier_key.number ORDER BY k.number DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION dcep.log_verifier_key(integer) IS
 'Public key of the log, the last by default, as tools for signed notes read it: name, key id and key. NULL where there is none';
+
+CREATE FUNCTION dcep.supply_lines(totals dcep.log_total[]) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format(E'supply %s %s %s %s %s\n', l.currency, l.exponent, COALESCE(sum(o.issued), 0), COALESCE(sum(o.redeemed), 0),
+                  COALESCE(sum(o.issued - o.redeemed), 0))
+           || COALESCE(string_agg(format(E'operator %s %s %s %s\n', lpad(o.institution::text, 4, '0'), o.issued, o.redeemed,
+                                         o.issued - o.redeemed), '' ORDER BY o.institution)
+                       FILTER (WHERE o.institution IS NOT NULL), '')
+      FROM dcep.ledger AS l LEFT JOIN unnest(totals) AS o ON true GROUP BY l.currency, l.exponent
+$$;
+COMMENT ON FUNCTION dcep.supply_lines(dcep.log_total[]) IS
+'Internal: the lines of a checkpoint that state issued, redeemed and outstanding, of all and per operator';
 
 CREATE FUNCTION dcep.checkpoint() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -96,7 +111,7 @@ BEGIN
     SELECT * INTO state FROM dcep.log_state AS s FOR UPDATE;
     SELECT * INTO newest FROM dcep.checkpoint AS c ORDER BY c.size DESC LIMIT 1;
     IF state.size IS NULL OR state.size = COALESCE(newest.size, 0) THEN
-        RETURN newest.note;
+        RETURN dcep.latest_checkpoint();
     END IF;
     IF NOT EXISTS (SELECT FROM dcep.log_key) THEN
         PERFORM dcep.rotate_log_key();
@@ -107,13 +122,7 @@ BEGIN
     body := format(E'%s\n%s\n%s\nprevious %s %s\ntime %s\n', dcep.log_origin(), state.size, encode(root, 'base64'),
                    COALESCE(newest.size, 0), encode(dcep.note_hash(newest.note), 'base64'),
                    (extract(epoch FROM made) * 1000000)::bigint)
-            || (SELECT format(E'supply %s %s %s %s %s\n', l.currency, l.exponent, t.issued, t.redeemed, t.issued - t.redeemed)
-                  FROM dcep.ledger AS l,
-                       (SELECT COALESCE(sum(o.issued), 0) AS issued, COALESCE(sum(o.redeemed), 0) AS redeemed
-                          FROM dcep.log_total AS o) AS t)
-            || COALESCE((SELECT string_agg(format(E'operator %s %s %s %s\n', lpad(o.institution::text, 4, '0'), o.issued, o.redeemed,
-                                                  o.issued - o.redeemed), '' ORDER BY o.institution)
-                           FROM dcep.log_total AS o), '');
+            || dcep.supply_lines(ARRAY(SELECT o FROM dcep.log_total AS o));
     INSERT INTO dcep.checkpoint (size, made_at, key_number, root, note)
     VALUES (state.size, made, key.number, root,
             dcep.sign_note(body, dcep.log_origin(), key.number, key.public_key))
@@ -132,11 +141,47 @@ $$;
 COMMENT ON FUNCTION dcep.note_hash(text) IS
 'SHA-256 of what is signed of a checkpoint, which the next one names; zeros of NULL';
 
-CREATE FUNCTION dcep.latest_checkpoint() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.note FROM dcep.checkpoint AS c ORDER BY c.size DESC LIMIT 1
+CREATE FUNCTION dcep.checkpoint_quorum() RETURNS integer
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_checkpoint_quorum';
+COMMENT ON FUNCTION dcep.checkpoint_quorum() IS 'The setting dcep.checkpoint_quorum: how many witnesses a checkpoint needs';
+
+CREATE FUNCTION dcep.checkpoint_note(size bigint) RETURNS text
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.note || COALESCE((SELECT string_agg(s.line || E'\n', '' ORDER BY s.added_at, s.witness)
+                                 FROM dcep.cosignature AS s WHERE s.size = c.size), '')
+      FROM dcep.checkpoint AS c WHERE c.size = checkpoint_note.size
 $$;
-COMMENT ON FUNCTION dcep.latest_checkpoint() IS 'The newest checkpoint, a signed note; NULL where there is none';
+COMMENT ON FUNCTION dcep.checkpoint_note(bigint) IS
+'The checkpoint of a size, a signed note with the cosignatures that it has; NULL where there is none of that size';
+
+-- Whoever cosigns sees nothing of the ledger: the quorum is of names, whatever key each had at the time.
+CREATE FUNCTION dcep.count_witnesses(size bigint) RETURNS integer
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(DISTINCT w.name)::integer
+      FROM dcep.cosignature AS s JOIN dcep.witness AS w ON w.number = s.witness WHERE s.size = count_witnesses.size
+$$;
+COMMENT ON FUNCTION dcep.count_witnesses(bigint) IS 'How many witnesses have cosigned the checkpoint of a size';
+
+CREATE FUNCTION dcep.latest_checkpoint(witnessed boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.checkpoint_note(c.size) FROM dcep.checkpoint AS c
+     WHERE NOT COALESCE(witnessed, false) OR dcep.count_witnesses(c.size) >= dcep.checkpoint_quorum()
+     ORDER BY c.size DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION dcep.latest_checkpoint(boolean) IS
+'The newest checkpoint, a signed note with the cosignatures that it has; where witnessed is true, the newest that has those of dcep.checkpoint_quorum witnesses. NULL where there is none';
+
+CREATE FUNCTION dcep.covering_checkpoint(place bigint, OUT size bigint, OUT note text) RETURNS record
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.size, dcep.checkpoint_note(c.size)
+      FROM ((SELECT n.size, 1 AS choice FROM dcep.checkpoint AS n
+              WHERE n.size > place AND dcep.checkpoint_quorum() > 0 AND dcep.count_witnesses(n.size) >= dcep.checkpoint_quorum()
+              ORDER BY n.size DESC LIMIT 1)
+            UNION ALL (SELECT n.size, 2 FROM dcep.checkpoint AS n WHERE n.size > place ORDER BY n.size DESC LIMIT 1)) AS c
+     ORDER BY c.choice LIMIT 1
+$$;
+COMMENT ON FUNCTION dcep.covering_checkpoint(bigint) IS
+'Internal: the newest checkpoint that covers a place in the log, one that is witnessed before others';
 
 CREATE VIEW dcep.log_status AS
     SELECT s.size, s.watermark, GREATEST(CASE WHEN q.is_called THEN q.last_value ELSE 0 END - s.watermark, 0) AS undecided,
@@ -170,5 +215,17 @@ CREATE FUNCTION dcep.audit_log(OUT check_name text, OUT institution smallint, OU
             THEN 'It does not follow the one before it.'
             ELSE dcep.note_defect(c.note, dcep.log_origin(), k.public_key, c.size, c.root) END) AS w (wrong)
      WHERE w.wrong IS NOT NULL
+    UNION ALL
+    SELECT 'cosignature', NULL, NULL, NULL, format('of size %s by witness %s: %s', s.size, s.witness, w.wrong)
+      FROM dcep.cosignature AS s
+      LEFT JOIN dcep.checkpoint AS c USING (size)
+      LEFT JOIN dcep.witness AS k ON k.number = s.witness
+     CROSS JOIN LATERAL (SELECT CASE
+            WHEN c.size IS NULL THEN 'There is no such checkpoint.'
+            WHEN k.number IS NULL THEN 'The witness is not on record.'
+            WHEN dcep.note_signed_at(c.note || s.line || E'\n', dcep.verifier_key(k.name, 4, k.public_key))
+                 IS DISTINCT FROM extract(epoch FROM s.cosigned_at)::bigint
+            THEN 'The signature is not the witness''s, or of another time.' END) AS w (wrong)
+     WHERE w.wrong IS NOT NULL
 $$;
-COMMENT ON FUNCTION dcep.audit_log() IS 'dcep.verify_log(), and the chain and the signatures of checkpoints';
+COMMENT ON FUNCTION dcep.audit_log() IS 'dcep.verify_log(), the chain and the signatures of checkpoints, and the cosignatures of witnesses';

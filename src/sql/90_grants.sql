@@ -164,9 +164,21 @@ GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps(), dcep.refusals
 GRANT EXECUTE ON FUNCTION
     dcep.log_root(bigint), dcep.inclusion_proof(bigint, bigint), dcep.consistency_proof(bigint, bigint),
     dcep.verify_inclusion(bytea, bigint, bigint, bytea, bytea), dcep.verify_consistency(bigint, bytea, bigint, bytea, bytea),
-    dcep.latest_checkpoint(), dcep.note_hash(text), dcep.log_origin(), dcep.log_verifier_key(integer)
+    dcep.latest_checkpoint(boolean), dcep.checkpoint_note(bigint), dcep.checkpoint_quorum(), dcep.count_witnesses(bigint),
+    dcep.note_hash(text), dcep.log_origin(), dcep.log_verifier_key(integer), dcep.witness_verifier_key(),
+    dcep.read_checkpoint(text), dcep.note_signatures(text), dcep.note_signed_at(text, text), dcep.read_verifier_key(text),
+    dcep.receipt_bundle(bigint, text), dcep.bundle_place(bigint, text), dcep.make_bundle(bigint, text, bigint, text),
+    dcep.covering_checkpoint(bigint), dcep.verify_bundle(text, text, text[], integer)
     TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
-GRANT SELECT ON dcep.checkpoint, dcep.log_key TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
+GRANT SELECT ON dcep.checkpoint, dcep.log_key, dcep.witness, dcep.cosignature, dcep.checkpoint_status TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.seal(integer), dcep.checkpoint(), dcep.rotate_log_key(), dcep.verify_log() TO dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.verify_log() TO dcep_auditor;
 GRANT SELECT ON dcep.log_status TO dcep_central_bank, dcep_auditor;
+-- Witnesses of the log, and this database as one.
+GRANT EXECUTE ON FUNCTION dcep.register_witness(text), dcep.retire_witness(text), dcep.add_cosignature(text),
+    dcep.rotate_witness_key(text), dcep.watch_log(text) TO dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.check_checkpoint(text), dcep.witness_record(bigint, text, bytea), dcep.witness_sign(text, bigint)
+    TO dcep_central_bank, dcep_auditor;
+GRANT EXECUTE ON PROCEDURE dcep.witness_cosign(bigint, text, bytea, text) TO dcep_central_bank, dcep_auditor;
+GRANT SELECT ON dcep.witness_key, dcep.watched_log, dcep.witnessed, dcep.split_view, dcep.witness_status
+    TO dcep_central_bank, dcep_auditor;

@@ -39,7 +39,7 @@ static const Example examples[] = {
 	 "1fbdb44cec22db75a7f04c0b277098c3f7e83f7e4021927ad0db54f66621854d"},
 };
 
-static char text[16384];
+static char text[32768];
 static size_t text_len;
 
 /* Reads hexadecimal digits into bytes, returns their number. */
@@ -61,8 +61,8 @@ vectors_unhex(const char *hex, uint8_t *out)
 }
 
 /* Adds to the text. */
-static void
-add(const char *format, ...)
+void
+vectors_add(const char *format, ...)
 {
 	va_list args;
 
@@ -74,13 +74,13 @@ add(const char *format, ...)
 }
 
 /* Adds a line of bytes in hexadecimal digits. */
-static void
-add_hex(const char *name, const uint8_t *bytes, size_t len)
+void
+vectors_add_hex(const char *name, const uint8_t *bytes, size_t len)
 {
-	add("%s = ", name);
+	vectors_add("%s = ", name);
 	for (size_t i = 0; i < len; i++)
-		add("%02x", bytes[i]);
-	add("\n");
+		vectors_add("%02x", bytes[i]);
+	vectors_add("\n");
 }
 
 /* Adds a signed coin in its text form. */
@@ -92,7 +92,7 @@ add_coin(const char *name, const DcepSignedCoin *coin)
 	char encoded[DCEP_COIN_MAX_LEN * 2];
 
 	encoded[dcep_base64url_put(bytes, len, encoded)] = '\0';
-	add("%s = " DCEP_COIN_PREFIX "%s\n", name, encoded);
+	vectors_add("%s = " DCEP_COIN_PREFIX "%s\n", name, encoded);
 }
 
 /* Key pair with a given private key, by way of the PEM that a key file would have. */
@@ -121,8 +121,8 @@ vectors_key(int suite, const char *private_hex)
 }
 
 /* The transfer that all examples have in common. */
-static DcepContext
-example_context(void)
+DcepContext
+vectors_context(void)
 {
 	static const int64_t inputs[] = {41, 86};
 	DcepContext context = {
@@ -148,14 +148,14 @@ add_transfer(const DcepContext *context)
 {
 	uint8_t bytes[512];
 
-	add("[transfer]\n");
-	add_hex("prev_hash", context->prev_hash, DCEP_HASH_LEN);
-	add("seq = %lld\nid = %lld\nkind = %d\n", (long long) context->seq, (long long) context->id, context->kind);
-	add("payer = %016lld\npayee = %016lld\n", (long long) context->payer, (long long) context->payee);
-	add("amount = %lld\ncreated_at = %lld\n", (long long) context->amount, (long long) context->created_at);
-	add("key = %s\ninputs = 41 86\nmemo is absent\nchange = 350\n", context->key.data);
+	vectors_add("[transfer]\n");
+	vectors_add_hex("prev_hash", context->prev_hash, DCEP_HASH_LEN);
+	vectors_add("seq = %lld\nid = %lld\nkind = %d\n", (long long) context->seq, (long long) context->id, context->kind);
+	vectors_add("payer = %016lld\npayee = %016lld\n", (long long) context->payer, (long long) context->payee);
+	vectors_add("amount = %lld\ncreated_at = %lld\n", (long long) context->amount, (long long) context->created_at);
+	vectors_add("key = %s\ninputs = 41 86\nmemo is absent\nchange = 350\n", context->key.data);
 	dcep_context_put(context, bytes);
-	add_hex("context", bytes, dcep_context_length(context));
+	vectors_add_hex("context", bytes, dcep_context_length(context));
 }
 
 /* Adds the context of the same transfer, made to a token on an instruction that the payer's device signed. */
@@ -171,14 +171,14 @@ add_instructed(DcepContext context)
 	memset(device_signature, 0xef, DCEP_SIGNATURE_LEN);
 	context.kind = DCEP_KIND_TOKEN;
 	context.token = (DcepText){token, sizeof(token)};
-	add("\n[token]\nkind = %d\n", context.kind);
-	add_hex("token", (const uint8_t *) token, sizeof(token));
+	vectors_add("\n[token]\nkind = %d\n", context.kind);
+	vectors_add_hex("token", (const uint8_t *) token, sizeof(token));
 	dcep_context_put(&context, bytes);
-	add_hex("context", bytes, dcep_context_length(&context));
+	vectors_add_hex("context", bytes, dcep_context_length(&context));
 	context.device_signature = (DcepText){device_signature, sizeof(device_signature)};
-	add_hex("device_signature", (const uint8_t *) device_signature, sizeof(device_signature));
+	vectors_add_hex("device_signature", (const uint8_t *) device_signature, sizeof(device_signature));
 	dcep_context_put(&context, bytes);
-	add_hex("signed_context", bytes, dcep_context_length(&context));
+	vectors_add_hex("signed_context", bytes, dcep_context_length(&context));
 }
 
 /* What the payer's device signs of the transfer, returns its length. */
@@ -202,7 +202,7 @@ add_device_signature(const Example *example, const uint8_t *instruction, size_t 
 	else if (done)
 		done = dcep_sign(key, instruction, len, signature);
 	done = done && dcep_verify(key, instruction, len, signature) == DCEP_SIGNATURE_VALID;
-	add_hex(dcep_suite_name(example->suite), signature, DCEP_SIGNATURE_LEN);
+	vectors_add_hex(dcep_suite_name(example->suite), signature, DCEP_SIGNATURE_LEN);
 	dcep_key_free(key);
 	return done;
 }
@@ -219,32 +219,39 @@ sign_example(const Example *example, DcepKeyPair *key, const uint8_t root[DCEP_H
 	return dcep_root_verify(key, root, signature) == DCEP_SIGNATURE_VALID;
 }
 
-/* Adds the same transfer as the last but one of a batch's leaves, signed with the others. */
-static bool
-add_batch(DcepKeyPair *key, const DcepOpening *opening)
+/* The payee's coin of the same transfer as one of a batch's leaves, signed with the others; the root of that. */
+bool
+vectors_batch_coin(DcepKeyPair *key, const DcepOpening *opening, DcepSignedCoin *coin, uint8_t root[DCEP_HASH_LEN])
 {
 	uint8_t leaves[BATCH_SIZE][DCEP_HASH_LEN];
-	uint8_t root[DCEP_HASH_LEN];
 	uint8_t signature[DCEP_SIGNATURE_LEN];
-	DcepSignedCoin coin;
 
 	for (int i = 0; i < BATCH_SIZE; i++)
 		memset(leaves[i], i, DCEP_HASH_LEN);
 	memcpy(leaves[BATCH_INDEX], opening->transfer_hash, DCEP_HASH_LEN);
 	if (!dcep_batch_root(DCEP_SUITE_ED25519, leaves, BATCH_SIZE, root) || !dcep_root_sign(key, root, signature))
 		return false;
-	dcep_opening_coin(opening, DCEP_COIN_PAYEE, signature, &coin);
-	coin.batch_index = BATCH_INDEX;
-	coin.batch_size = BATCH_SIZE;
-	coin.path_len = dcep_path_length(BATCH_INDEX, BATCH_SIZE);
-	if (!dcep_batch_path(DCEP_SUITE_ED25519, leaves, BATCH_SIZE, BATCH_INDEX, coin.path))
-		return false;
+	dcep_opening_coin(opening, DCEP_COIN_PAYEE, signature, coin);
+	coin->batch_index = BATCH_INDEX;
+	coin->batch_size = BATCH_SIZE;
+	coin->path_len = dcep_path_length(BATCH_INDEX, BATCH_SIZE);
+	return dcep_batch_path(DCEP_SUITE_ED25519, leaves, BATCH_SIZE, BATCH_INDEX, coin->path);
+}
 
-	add("\n[batch]\nsize = %d\nindex = %d\n", BATCH_SIZE, BATCH_INDEX);
+/* Adds that batch. */
+static bool
+add_batch(DcepKeyPair *key, const DcepOpening *opening)
+{
+	uint8_t root[DCEP_HASH_LEN];
+	DcepSignedCoin coin;
+
+	if (!vectors_batch_coin(key, opening, &coin, root))
+		return false;
+	vectors_add("\n[batch]\nsize = %d\nindex = %d\n", BATCH_SIZE, BATCH_INDEX);
 	for (int i = 0; i < coin.path_len; i++)
-		add_hex("path", coin.path[i], DCEP_HASH_LEN);
-	add_hex("root", root, DCEP_HASH_LEN);
-	add_hex("signature", signature, DCEP_SIGNATURE_LEN);
+		vectors_add_hex("path", coin.path[i], DCEP_HASH_LEN);
+	vectors_add_hex("root", root, DCEP_HASH_LEN);
+	vectors_add_hex("signature", coin.signature, DCEP_SIGNATURE_LEN);
 	add_coin("payee_coin", &coin);
 	return true;
 }
@@ -265,17 +272,17 @@ add_suite(const Example *example, const DcepContext *context)
 
 	if (done)
 	{
-		add("\n[%s]\nprivate_key = %s\n", dcep_suite_name(example->suite), example->private_key);
-		add_hex("public_key", public_key, dcep_key_public(key, public_key));
-		add_hex("context_hash", opening.context_hash, DCEP_HASH_LEN);
+		vectors_add("\n[%s]\nprivate_key = %s\n", dcep_suite_name(example->suite), example->private_key);
+		vectors_add_hex("public_key", public_key, dcep_key_public(key, public_key));
+		vectors_add_hex("context_hash", opening.context_hash, DCEP_HASH_LEN);
 		dcep_coin_put_body(&opening.coin[DCEP_COIN_PAYEE], body);
-		add_hex("payee_body", body, DCEP_COIN_BODY_LEN);
-		add_hex("payee_hash", opening.coin_hash[DCEP_COIN_PAYEE], DCEP_HASH_LEN);
+		vectors_add_hex("payee_body", body, DCEP_COIN_BODY_LEN);
+		vectors_add_hex("payee_hash", opening.coin_hash[DCEP_COIN_PAYEE], DCEP_HASH_LEN);
 		dcep_coin_put_body(&opening.coin[DCEP_COIN_CHANGE], body);
-		add_hex("change_body", body, DCEP_COIN_BODY_LEN);
-		add_hex("change_hash", opening.coin_hash[DCEP_COIN_CHANGE], DCEP_HASH_LEN);
-		add_hex("transfer_hash", opening.transfer_hash, DCEP_HASH_LEN);
-		add_hex("signature", signature, DCEP_SIGNATURE_LEN);
+		vectors_add_hex("change_body", body, DCEP_COIN_BODY_LEN);
+		vectors_add_hex("change_hash", opening.coin_hash[DCEP_COIN_CHANGE], DCEP_HASH_LEN);
+		vectors_add_hex("transfer_hash", opening.transfer_hash, DCEP_HASH_LEN);
+		vectors_add_hex("signature", signature, DCEP_SIGNATURE_LEN);
 		dcep_opening_coin(&opening, DCEP_COIN_PAYEE, signature, &coin);
 		add_coin("payee_coin", &coin);
 		dcep_opening_coin(&opening, DCEP_COIN_CHANGE, signature, &coin);
@@ -294,8 +301,8 @@ add_instructions(DcepContext context)
 	char token[8];
 	size_t len = put_instruction(&context, bytes);
 
-	add("\n[instruction]\n");
-	add_hex("instruction", bytes, len);
+	vectors_add("\n[instruction]\n");
+	vectors_add_hex("instruction", bytes, len);
 	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
 	{
 		if (!add_device_signature(&examples[i], bytes, len))
@@ -305,7 +312,7 @@ add_instructions(DcepContext context)
 	context.kind = DCEP_KIND_TOKEN;
 	context.token = (DcepText){token, sizeof(token)};
 	context.memo = (DcepText){"", 0};
-	add_hex("token_instruction", bytes, put_instruction(&context, bytes));
+	vectors_add_hex("token_instruction", bytes, put_instruction(&context, bytes));
 	return true;
 }
 
@@ -313,7 +320,7 @@ add_instructions(DcepContext context)
 const char *
 vectors_text(void)
 {
-	DcepContext context = example_context();
+	DcepContext context = vectors_context();
 
 	text_len = 0;
 	add_transfer(&context);
@@ -323,5 +330,5 @@ vectors_text(void)
 			return NULL;
 	}
 	add_instructed(context);
-	return add_instructions(context) ? text : NULL;
+	return add_instructions(context) && vectors_add_log(examples[0].private_key) ? text : NULL;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verifies the Ed25519 coins of docs/format.md, written from that page alone.
+"""Verifies the Ed25519 coins, the log and the bundles of docs/format.md, written from that page alone.
 
 Shares no code with dcep and needs nothing but Python's standard library.
 Writes TAP.  Usage: verify.py [docs/format.md]
@@ -185,11 +185,148 @@ def encode_instruction(transfer, kind, payee, memo):
     return b"dcep instruct v1" + encoded + encode_optional(memo)
 
 
+# The log.
+
+
+def leaf_hash(octets):
+    return H(b"\x00" + octets)
+
+
+def inner_hash(left, right):
+    return H(b"\x01" + left + right)
+
+
+def inclusion_root(leaf, index, size, path):
+    """Root that a proof of inclusion leads to, by RFC 9162 section 2.1.3.2; None where the proof has a wrong length."""
+    result, node, last, hashes = leaf, index, size - 1, list(path)
+    while last > 0:
+        if node % 2 == 1 or node != last:
+            if not hashes:
+                return None
+            result = inner_hash(hashes.pop(0), result) if node % 2 == 1 else inner_hash(result, hashes.pop(0))
+        node, last = node // 2, last // 2
+    return result if not hashes and index < size else None
+
+
+def is_consistent(old, old_root, size, root, path):
+    """A proof of consistency, by RFC 9162 section 2.1.4.2, for 0 < old < size."""
+    hashes = list(path)
+    if old & (old - 1) == 0:
+        hashes.insert(0, old_root)
+    node, last = old - 1, size - 1
+    while node % 2 == 1:
+        node, last = node // 2, last // 2
+    old_result = result = hashes.pop(0)
+    for other in hashes:
+        if last == 0:
+            return False
+        if node % 2 == 1 or node == last:
+            old_result, result = inner_hash(other, old_result), inner_hash(other, result)
+            while node % 2 == 0 and node != 0:
+                node, last = node // 2, last // 2
+        else:
+            result = inner_hash(result, other)
+        node, last = node // 2, last // 2
+    return (old_result, result, last) == (old_root, root, 0)
+
+
+def parse_verifier_key(text):
+    """Name, key id, type and public key; None where the id is not theirs."""
+    name, digits, encoded = text.split("+", 2)
+    octets = base64.b64decode(encoded, validate=True)
+    key_id = H(name.encode() + b"\n" + octets)[:4]
+    return (name, key_id, octets[0], octets[1:]) if key_id.hex() == digits else None
+
+
+def note_signed(note, verifier_key):
+    """Has a key of a log, or of a witness, signed the note?"""
+    name, key_id, kind, public_key = parse_verifier_key(verifier_key)
+    end = note.rindex("\n\n") + 1
+    text = note[:end].encode()
+    for line in note[end + 1 :].splitlines():
+        dash, signer, encoded = line.split(" ")
+        proof = base64.b64decode(encoded, validate=True)
+        if dash != "\u2014" or signer != name or proof[:4] != key_id:
+            continue
+        if kind == 4:
+            head = f"cosignature/v1\ntime {int.from_bytes(proof[4:12], 'big')}\n".encode()
+            if ed25519_verify(public_key, head + text, proof[12:]):
+                return True
+        elif ed25519_verify(public_key, text, proof[4:]):
+            return True
+    return False
+
+
+def payment_hash(head, change, context):
+    """transfer_hash of a payment that is shown whole, of a kind that mints a coin for its payee."""
+    fields, at = [], 16
+    while at < len(context):
+        length = int.from_bytes(context[at : at + 4], "big")
+        length = 0 if length == 0xFFFFFFFF else length
+        fields.append(context[at + 4 : at + 4 + length])
+        at += 4 + length
+    transfer, payer, payee, amount, created_at = (fields[i] for i in (2, 4, 5, 6, 7))
+    coins = []
+    for which, owner, worth in ((0, payee, amount), (1, payer, change.to_bytes(8, "big"))):
+        number = (2 * int.from_bytes(transfer, "big") + which).to_bytes(8, "big")
+        blinding = H(b"\x03" + bytes([which]) + context)[:16]
+        body = head + number + worth + owner + created_at + blinding
+        coins.append(H(b"\x00" + body) if int.from_bytes(worth, "big") > 0 else H(b"\x00"))
+    return H(b"\x02" + coins[0] + coins[1] + H(b"\x01" + context))
+
+
+def bundle_is_sound(text, log_key, witness_key):
+    """Verifies a bundle signed with Ed25519, its checkpoint cosigned by the witness."""
+    lines, note = text.split("\n\n", 1)
+    words = [line.split(" ") for line in lines.split("\n")]
+    if words.pop(0) != ["dcep", "receipt", "v1"]:
+        return False
+    transfer = int(words.pop(0)[1])
+    _, letters, exponent = words.pop(0)
+    _, issuer, number, suite, encoded = words.pop(0)
+    public_key = base64.b64decode(encoded, validate=True)
+    _, index, size = words.pop(0)
+    index, size = int(index), int(size)
+    path = [base64.b64decode(words.pop(0)[1], validate=True) for _ in range(path_length(index, size))]
+    signature = base64.b64decode(words.pop(0)[1], validate=True)
+    view, *shown = words.pop(0)
+    if view == "payment":
+        head = bytes([1, 1]) + int(issuer).to_bytes(2, "big") + int(number).to_bytes(4, "big")
+        head += letters.encode() + bytes([int(exponent)])
+        hashed = payment_hash(head, int(shown[0]), base64.b64decode(shown[1], validate=True))
+    elif view == "coin":
+        coin = parse_coin(shown[0])
+        if coin is None or coin["id"] != 2 * transfer or (coin["index"], coin["size"], coin["path"]) != (index, size, path):
+            return False
+        hashed = transfer_hash(coin)
+    else:
+        hashed = base64.b64decode(shown[0], validate=True)
+    root, node, last = hashed, index, size - 1
+    for sibling in path:
+        while node % 2 == 0 and node == last:
+            node, last = node // 2, last // 2
+        root = H(b"\x04" + sibling + root) if node % 2 == 1 else H(b"\x04" + root + sibling)
+        node, last = node // 2, last // 2
+    if suite != "ed25519" or not ed25519_verify(public_key, b"dcep transfer v1" + root, signature):
+        return False
+    if words.pop(0) != ["c2sp.org/tlog-proof@v1"]:
+        return False
+    place = int(words.pop(0)[1])
+    proof = [base64.b64decode(line[0], validate=True) for line in words]
+    origin, tree_size, tree_root = note.split("\n")[:3]
+    return (
+        inclusion_root(leaf_hash(hashed), place, int(tree_size), proof) == base64.b64decode(tree_root, validate=True)
+        and origin == parse_verifier_key(log_key)[0]
+        and note_signed(note, log_key)
+        and note_signed(note, witness_key)
+    )
+
+
 # The vectors on it.
 
 
 def read_vectors(path):
-    """Sections of the last fenced block, each a dictionary."""
+    """Sections of the last fenced block, each a dictionary; lines of one name after the first as a list beside it."""
     with open(path, encoding="utf-8") as page:
         block = page.read().split("```")[-2]
     sections = {}
@@ -199,7 +336,47 @@ def read_vectors(path):
         elif " = " in line:
             name, value = line.split(" = ", 1)
             section.setdefault(name, value)
+            section.setdefault(name + "s", []).append(value)
     return sections
+
+
+def check_log(vectors):
+    """The same for the log."""
+    log, checkpoint, cosignature = vectors["log"], vectors["checkpoint"], vectors["cosignature"]
+    leaf, root, old_root = (bytes.fromhex(log[name]) for name in ("leaf", "root", "old_root"))
+    size, index, old = (int(log[name]) for name in ("size", "index", "old_size"))
+    inclusion = [bytes.fromhex(line) for line in log["inclusions"]]
+    consistency = [bytes.fromhex(line) for line in log["consistencys"]]
+    yield "the leaf is of the transfer", leaf == leaf_hash(bytes.fromhex(vectors["ed25519"]["transfer_hash"]))
+    yield "the proof of inclusion leads to the root", inclusion_root(leaf, index, size, inclusion) == root
+    yield "for another place it does not", inclusion_root(leaf, index + 1, size, inclusion) != root
+    yield "the proof of consistency leads to both roots", is_consistent(old, old_root, size, root, consistency)
+    yield "to another root it does not", not is_consistent(old, root, size, root, consistency)
+    text, log_key, witness_key = (
+        checkpoint["text"].replace("\\n", "\n"),
+        checkpoint["verifier_key"],
+        cosignature["verifier_key"],
+    )
+    note = text + "\n" + (checkpoint["signature"] + cosignature["signature"]).replace("\\n", "\n")
+    public_key = parse_verifier_key(log_key)[3]
+    yield "the log is named after its key", text.startswith("dcep/cny/" + H(public_key).hex()[:16] + "\n")
+    yield "the checkpoint has size and root", text.split("\n")[1:3] == [log["size"], base64.b64encode(root).decode()]
+    yield "the log has signed it", note_signed(note, log_key)
+    yield "the witness has cosigned it", note_signed(note, witness_key)
+    yield "of another supply neither is true", not any(
+        note_signed(note.replace("supply CNY 2 15", "supply CNY 2 16"), key) for key in (log_key, witness_key)
+    )
+    for view in ("payment", "coin", "hash"):
+        bundle = vectors["bundle"][view].replace("\\n", "\n")
+        yield f"the bundle of view {view} is sound", bundle_is_sound(bundle, log_key, witness_key)
+        yield f"without its cosignature that of view {view} is not", not bundle_is_sound(
+            bundle.replace("\u2014 witness.example", "\u2014 another.example"), log_key, witness_key
+        )
+    payment = vectors["bundle"]["payment"].replace("\\n", "\n")
+    yield "of another change it is not", not bundle_is_sound(
+        payment.replace("payment 350", "payment 351"), log_key, witness_key
+    )
+    yield "at another place it is not", not bundle_is_sound(payment.replace("index 4", "index 5"), log_key, witness_key)
 
 
 def check_vectors(vectors):
@@ -247,6 +424,7 @@ def check_vectors(vectors):
         yield f"with another letter {place} it is not", not coin_is_genuine(
             text[:place] + letter + text[place + 1 :], public_key
         )
+    yield from check_log(vectors)
     for suite in ("sm2", "p256"):
         yield f"a coin of suite {suite} is not an Ed25519 coin", parse_coin(vectors[suite]["payee_coin"]) is None
 
