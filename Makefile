@@ -66,6 +66,8 @@ UPDATES = $(call find_here,src/sql/dcep--*.sql)
 PIECES = $(filter-out $(UPDATES),$(call find_here,src/sql/*.sql))
 DATA = $(UPDATES)
 DATA_built = $(SCRIPT)
+# For Prometheus: queries for its exporter, and alerts.
+DOCS := $(call find_here,monitoring/*.yaml)
 
 # setup makes the ledger that the other tests use; they run one after another in one database.
 TESTS_FOUND = $(patsubst sql/%.sql,%,$(call find_here,sql/*.sql))

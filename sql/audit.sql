@@ -38,6 +38,7 @@ $$;
 CREATE FUNCTION t.differences(check_name text, detail text) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN check_name LIKE 'conservation%' THEN
         (SELECT CASE check_name
+                WHEN 'conservation by count' THEN format('live coins %s', n[3] - (n[1] - n[2]))
                 WHEN 'conservation' THEN format('live coins %s, reserve debits %s', n[3] - (n[1] - n[2]), n[4] - (n[1] - n[2]))
                 ELSE format('hold %s, reserve debits %s', n[2] - n[1], n[4] - n[3]) END
            FROM (SELECT array_agg(m[1]::numeric) AS n FROM regexp_matches(detail, '-?[0-9]+', 'g') AS m) AS numbers)

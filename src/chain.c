@@ -1,17 +1,23 @@
 /*
- * chain.c: dcep.verify_chain(), which walks hash chains and finds what was altered.
+ * chain.c: dcep.verify_chain(), which walks hash chains and finds what was altered; and dcep.verify_chains_from().
  *
  * Chains are walked in the order of (payer, seq) beside dcep.wallet_chain in
  * the order of wallets, so that a chain whose rows are all gone is missed as
  * surely as one that lacks a row.  A chain that was cut short, with its head
  * set back to match, betrays itself by the coins of the missing transfers:
  * a coin that is alive, or was spent since, without a transfer that minted it.
+ *
+ * A chain can be walked from a row in its middle on.  Then the row before is
+ * trusted; of those before that only what they consumed is looked at, as far
+ * back as the coins go that the later ones consumed.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -23,6 +29,7 @@
 #include "types.h"
 
 PG_FUNCTION_INFO_V1(dcep_verify_chain);
+PG_FUNCTION_INFO_V1(dcep_verify_chains_from);
 
 /* Columns of the result. */
 enum
@@ -42,7 +49,11 @@ typedef struct Walk
 	ReturnSetInfo *result;
 	Snapshot snapshot;
 	bool signatures;
-	int64 only; /* this wallet alone; 0: all */
+	int64 only;	  /* this wallet alone; 0: all */
+	int64 before; /* its chain is walked from the row after this one on; 0: from the first */
+	uint8 before_hash[DCEP_HASH_LEN];
+	HTAB *consumed; /* what has been consumed in that walk; else NULL */
+	int64 oldest;	/* transfer that minted one of these coins */
 	DcepJournal journal;
 	MemoryContext context; /* in which scans live */
 	MemoryContext scratch; /* for one row */
@@ -137,6 +148,28 @@ check_inputs(Walk *walk, const DcepTransfer *transfer)
 							psprintf("consumed coin " INT64_FORMAT " was minted by no transfer", context->inputs[i]));
 }
 
+/* Which transfer consumed a coin. */
+typedef struct Consumption
+{
+	int64 coin;
+	int64 transfer;
+} Consumption;
+
+/* Notes what was consumed, where a walk that begins in the middle of a chain must know it. */
+static void
+note_consumed(Walk *walk, const DcepTransfer *transfer)
+{
+	const DcepContext *context = &transfer->context;
+
+	for (uint32 i = 0; i < context->input_count; i++)
+	{
+		Consumption *consumption = hash_search(walk->consumed, &context->inputs[i], HASH_ENTER, NULL);
+
+		consumption->transfer = context->id;
+		walk->oldest = Min(walk->oldest, context->inputs[i] >> 1);
+	}
+}
+
 /* Notes which transfers minted the consumed coins. */
 static void
 note_inputs(Walk *walk, const DcepTransfer *transfer)
@@ -168,8 +201,8 @@ static void
 begin_chain(Walk *walk, int64 wallet)
 {
 	walk->wallet = wallet;
-	walk->seq = 0;
-	memset(walk->hash, 0, DCEP_HASH_LEN);
+	walk->seq = walk->before;
+	memcpy(walk->hash, walk->before_hash, DCEP_HASH_LEN);
 }
 
 /* Moves a scan on to its next row. Scans remember things for later rows, so they never run in the scratch context. */
@@ -235,6 +268,8 @@ merge_chains(Walk *walk, DcepScan *transfers, DcepScan *chains)
 				check_inputs(walk, &transfer);
 			else
 				note_inputs(walk, &transfer);
+			if (walk->consumed)
+				note_consumed(walk, &transfer);
 			payer = next_transfer(walk, transfers, &transfer);
 		}
 		if (wallet == lowest)
@@ -252,20 +287,102 @@ static void
 walk_chains(Walk *walk)
 {
 	DcepTable *chain = dcep_table_open(DCEP_WALLET_CHAIN, NULL);
-	ScanKeyData key;
-	int keys = walk->only ? 1 : 0;
+	ScanKeyData keys[2];
+	int count = walk->only ? 1 : 0;
 	DcepScan transfers;
 	DcepScan chains;
 
-	dcep_key_number(&key, 1, walk->only);
-	transfers = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, &key, keys);
-	chains = dcep_scan_begin(chain, DCEP_WALLET_CHAIN_PKEY, walk->snapshot, &key, keys);
+	dcep_key_number(&keys[0], 1, walk->only);
+	dcep_key_bound(&keys[1], 2, BTGreaterStrategyNumber, walk->before);
+	transfers = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, keys,
+								walk->before ? 2 : count);
+	chains = dcep_scan_begin(chain, DCEP_WALLET_CHAIN_PKEY, walk->snapshot, keys, count);
 	MemoryContextSwitchTo(walk->scratch);
 	merge_chains(walk, &transfers, &chains);
 	MemoryContextSwitchTo(walk->context);
 	dcep_scan_end(&chains);
 	dcep_scan_end(&transfers);
 	dcep_table_close(chain);
+}
+
+/* --- chains from a row in their middle on ----------------------------------------- */
+
+/* Had the row consumed what was consumed after it? */
+static void
+check_consumed_before(Walk *walk, const DcepTransfer *transfer)
+{
+	const DcepContext *context = &transfer->context;
+
+	for (uint32 i = 0; i < context->input_count; i++)
+	{
+		const Consumption *again = hash_search(walk->consumed, &context->inputs[i], HASH_FIND, NULL);
+
+		if (again)
+			report(walk, "spent", context->payer, 0, again->transfer,
+				   psprintf("consumed coin " INT64_FORMAT " was consumed by transfer " INT64_FORMAT " before",
+							context->inputs[i], context->id));
+	}
+}
+
+/* Goes back from the row before, as far as what was consumed since can have been consumed before. */
+static void
+look_back(Walk *walk)
+{
+	MemoryContext caller = MemoryContextSwitchTo(walk->context);
+	TupleTableSlot *slot = walk->journal.transfers->slot;
+	ScanKeyData keys[2];
+	DcepScan scan;
+
+	dcep_key_number(&keys[0], 1, walk->only);
+	dcep_key_bound(&keys[1], 2, BTLessStrategyNumber, walk->before + 1);
+	scan = dcep_scan_begin(walk->journal.transfers, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, keys, lengthof(keys));
+	while (dcep_scan_next(&scan, BackwardScanDirection))
+	{
+		DcepTransfer transfer;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		if (DatumGetInt64(slot->tts_values[DCEP_TRANSFER_ID - 1]) <= walk->oldest)
+			break;
+		MemoryContextSwitchTo(walk->scratch);
+		if (dcep_transfer_parse(walk->config, slot->tts_values, slot->tts_isnull, &transfer) == NULL)
+			check_consumed_before(walk, &transfer);
+		MemoryContextSwitchTo(walk->context);
+		MemoryContextReset(walk->scratch);
+	}
+	dcep_scan_end(&scan);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Reads the hash of the row before. Where it is not there the walk begins with a gap. */
+static void
+read_before(Walk *walk, int64 wallet, int64 seq)
+{
+	DcepTable *table = dcep_table_open(DCEP_TRANSFER, NULL);
+	ScanKeyData keys[2];
+
+	walk->only = wallet;
+	walk->before = 0;
+	memset(walk->before_hash, 0, DCEP_HASH_LEN);
+	dcep_key_number(&keys[0], 1, wallet);
+	dcep_key_number(&keys[1], 2, seq);
+	if (dcep_table_find(table, DCEP_TRANSFER_PAYER_SEQ, walk->snapshot, keys, lengthof(keys)) &&
+		dcep_bytes_read(dcep_column(table, DCEP_TRANSFER_HASH), walk->before_hash, DCEP_HASH_LEN))
+		walk->before = seq;
+	dcep_table_close(table);
+}
+
+/* Walks one chain from a row on. */
+static void
+walk_from(Walk *walk, int64 wallet, int64 seq)
+{
+	read_before(walk, wallet, seq - 1);
+	walk->consumed = dcep_idtable_create("dcep consumed coins", sizeof(Consumption));
+	walk->oldest = PG_INT64_MAX;
+	walk_chains(walk);
+	if (walk->before > 0)
+		look_back(walk);
+	hash_destroy(walk->consumed);
 }
 
 /* --- coins without a transfer -------------------------------------------------- */
@@ -325,6 +442,25 @@ require_examiner(int64 only)
 	dcep_access_require_wallet(only);
 }
 
+/* Opens what a walk needs. */
+static void
+open_walk(Walk *walk)
+{
+	walk->config = dcep_config_required();
+	walk->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	dcep_journal_open(&walk->journal, true);
+	walk->context = CurrentMemoryContext;
+	walk->scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep walk", ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Closes it. */
+static void
+close_walk(Walk *walk)
+{
+	dcep_journal_close(&walk->journal);
+	UnregisterSnapshot(walk->snapshot);
+}
+
 /* dcep.verify_chain(wallet, signatures) → one row a defect */
 Datum
 dcep_verify_chain(PG_FUNCTION_ARGS)
@@ -334,19 +470,38 @@ dcep_verify_chain(PG_FUNCTION_ARGS)
 				 .result = (ReturnSetInfo *) fcinfo->resultinfo};
 
 	require_examiner(walk.only);
-	walk.config = dcep_config_required();
 	InitMaterializedSRF(fcinfo, 0);
-	walk.snapshot = RegisterSnapshot(GetActiveSnapshot());
+	open_walk(&walk);
 	walk.present = walk.only ? NULL : dcep_idset_create();
 	walk.minting = walk.only ? NULL : dcep_idset_create();
-	dcep_journal_open(&walk.journal, true);
-	walk.context = CurrentMemoryContext;
-	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "dcep walk", ALLOCSET_DEFAULT_SIZES);
 	walk_chains(&walk);
 	if (!walk.only && !dcep_idset_covers(walk.present, walk.minting))
 		check_all_inputs(&walk);
 	check_coins(&walk);
-	dcep_journal_close(&walk.journal);
-	UnregisterSnapshot(walk.snapshot);
+	close_walk(&walk);
+	return (Datum) 0;
+}
+
+/* dcep.verify_chains_from(wallets, seqs) → one row a defect */
+Datum
+dcep_verify_chains_from(PG_FUNCTION_ARGS)
+{
+	Walk walk = {.signatures = true, .result = (ReturnSetInfo *) fcinfo->resultinfo};
+	Datum *wallets;
+	Datum *seqs;
+	int count;
+	int seq_count;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &wallets,
+					  NULL, &count);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, NULL,
+					  &seq_count);
+	if (count != seq_count)
+		elog(ERROR, "dcep.verify_chains_from() was called wrongly");
+	InitMaterializedSRF(fcinfo, 0);
+	open_walk(&walk);
+	for (int i = 0; i < count; i++)
+		walk_from(&walk, DatumGetInt64(wallets[i]), DatumGetInt64(seqs[i]));
+	close_walk(&walk);
 	return (Datum) 0;
 }

@@ -12,6 +12,7 @@
 #include "kept.h"
 #include "keydir.h"
 #include "known.h"
+#include "refused.h"
 #include "statement.h"
 #include "upkeep.h"
 #include "worker.h"
@@ -40,6 +41,7 @@ _PG_init(void)
 	dcep_kept_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
+		dcep_refused_init();
 		dcep_upkeep_init();
 		dcep_launcher_register();
 	}

@@ -24,6 +24,7 @@
 
 #include "access.h"
 #include "advisory.h"
+#include "refused.h"
 #include "shared.h"
 #include "types.h"
 
@@ -231,6 +232,7 @@ dcep_refusal_keep(const DcepKept *kept)
 						   .class = kept->class,
 						   .institution = kept->institution};
 
+	dcep_refused_count(entry.sqlstate);
 	if (entry.institution == 0)
 		entry.institution = dcep_access_bound(kept->payer ? dcep_wallet_institution(kept->payer) : 0);
 	copy_text(entry.role, role ? role : "", NAMEDATALEN);

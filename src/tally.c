@@ -92,6 +92,97 @@ dcep_tally_store(const DcepTally *tally, EState *estate, Snapshot snapshot)
 	dcep_table_close(table);
 }
 
+/* --- as checkpoints state it --------------------------------------------------------- */
+
+/* Cuts the next word off a line, with the space behind it. */
+static DcepSpan
+next_word(DcepSpan *line)
+{
+	const char *space = memchr(line->at, ' ', line->len);
+	DcepSpan word = {line->at, space ? (size_t) (space - line->at) : line->len};
+	size_t cut = space ? word.len + 1 : word.len;
+
+	line->at += cut;
+	line->len -= cut;
+	return word;
+}
+
+/* Reads what ends a line: issued, redeemed, and their difference. */
+static bool
+parse_sum(DcepSpan line, DcepSum *sum)
+{
+	uint64 number[3];
+
+	for (int i = 0; i < 3; i++)
+		if (!dcep_note_number(next_word(&line), &number[i]))
+			return false;
+	sum->issued = (int64) number[0];
+	sum->redeemed = (int64) number[1];
+	return line.len == 0 && sum->issued - sum->redeemed == (int64) number[2];
+}
+
+/* Reads an operator's code, four digits. */
+static bool
+parse_code(DcepSpan word, int *code)
+{
+	*code = 0;
+	for (size_t i = 0; i < word.len; i++)
+	{
+		if (word.at[i] < '0' || word.at[i] > '9')
+			return false;
+		*code = *code * 10 + (word.at[i] - '0');
+	}
+	return word.len == 4 && *code > 0;
+}
+
+/* Reads the rest of an operator's line. */
+static bool
+parse_operator(DcepTally *tally, DcepSpan line)
+{
+	int code;
+	DcepSum sum = {0};
+
+	if (!parse_code(next_word(&line), &code) || !parse_sum(line, &sum))
+		return false;
+	add(&dcep_tally_of(tally, code)->issued, sum.issued);
+	add(&dcep_tally_of(tally, code)->redeemed, sum.redeemed);
+	return true;
+}
+
+/* Reads what the lines of a checkpoint state of supply. */
+const char *
+dcep_tally_parse(DcepTally *tally, DcepSpan lines)
+{
+	DcepSpan line;
+	DcepSum all = {0};
+	DcepSum stated = {0};
+	bool is_stated = false;
+
+	while (dcep_note_line(&lines, &line))
+	{
+		DcepSpan word = next_word(&line);
+
+		if (dcep_span_is(word, "supply"))
+		{
+			(void) next_word(&line); /* currency and exponent */
+			(void) next_word(&line);
+			if (is_stated || !parse_sum(line, &stated))
+				return "its line of supply cannot be read, or does not add up";
+			is_stated = true;
+		}
+		else if (dcep_span_is(word, "operator") && !parse_operator(tally, line))
+			return "an operator's line cannot be read, or does not add up";
+	}
+	for (int i = 0; i < tally->count; i++)
+	{
+		add(&all.issued, tally->sum[i].issued);
+		add(&all.redeemed, tally->sum[i].redeemed);
+	}
+	if (!is_stated || all.issued != stated.issued || all.redeemed != stated.redeemed)
+		return "its operators do not add up to its supply";
+	return NULL;
+}
+
 /* Reads dcep.log_total. */
 void
 dcep_tally_load(DcepTally *tally, Snapshot snapshot)

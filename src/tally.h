@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "config.h"
+#include "note.h"
 #include "table.h"
 
 typedef struct DcepSum
@@ -31,5 +32,7 @@ extern DcepSum *dcep_tally_of(DcepTally *tally, int institution);
 extern void dcep_tally_store(const DcepTally *tally, EState *estate, Snapshot snapshot);
 /* Reads dcep.log_total. */
 extern void dcep_tally_load(DcepTally *tally, Snapshot snapshot);
+/* Reads what the lines of a checkpoint state of supply. Returns NULL, or what is wrong with them. */
+extern const char *dcep_tally_parse(DcepTally *tally, DcepSpan lines);
 
 #endif

@@ -9,7 +9,7 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['dcep_central_bank', 'dcep_operator', 'dcep_supervisor', 'dcep_auditor',
-                                 'dcep_identity_officer'] LOOP
+                                 'dcep_identity_officer', 'dcep_monitor'] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) wanted) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
         END IF;

@@ -193,25 +193,26 @@ COMMENT ON VIEW dcep.log_status IS
 
 -- --- the auditor's checks --------------------------------------------------------
 
-CREATE FUNCTION dcep.verify_log(OUT defect text, OUT "position" bigint, OUT transfer bigint, OUT detail text) RETURNS SETOF record
+CREATE FUNCTION dcep.verify_log(since bigint DEFAULT NULL, OUT defect text, OUT "position" bigint, OUT transfer bigint, OUT detail text)
+    RETURNS SETOF record
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_verify_log';
-COMMENT ON FUNCTION dcep.verify_log() IS
-'Verifies the log against the journal: one row a defect (damaged, gap, twice, missing, leaf, bounds, tile, root, size, unsealed, total), none when sound. Goes over the whole log, some microseconds a transfer. By auditors and the central bank. Errors: 42501, 55000';
+COMMENT ON FUNCTION dcep.verify_log(bigint) IS
+'Verifies the log against the journal: one row a defect (damaged, gap, twice, missing, leaf, bounds, tile, root, supply, size, unsealed, total), none when sound. Goes over the whole log, some microseconds a transfer; or, from the size of a checkpoint on, over what came since: the hashes before must have the checkpoint''s root, and its totals are taken for right. By auditors and the central bank. Errors: 42501, 55000, 22023 (no checkpoint of that size), XX001 (what is before it cannot be read)';
 
-CREATE FUNCTION dcep.audit_log(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_log(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'log: ' || d.defect, NULL::smallint, NULL::dcep.wallet_id, d.transfer,
            CASE WHEN d."position" IS NULL THEN d.detail ELSE format('at %s: %s', d."position", d.detail) END
-      FROM dcep.verify_log() AS d
+      FROM dcep.verify_log(since) AS d
     UNION ALL
     SELECT 'checkpoint', NULL, NULL, NULL, format('of size %s: %s', c.size, w.wrong)
       FROM (SELECT n.*, lag(n.size, 1, 0::bigint) OVER s AS size_before, lag(n.note) OVER s AS note_before
-              FROM dcep.checkpoint AS n WINDOW s AS (ORDER BY n.size)) AS c
+              FROM dcep.checkpoint AS n WHERE n.size >= COALESCE(since, 0) WINDOW s AS (ORDER BY n.size)) AS c
       LEFT JOIN dcep.log_key AS k ON k.number = c.key_number
      CROSS JOIN LATERAL (SELECT CASE
             WHEN k.number IS NULL THEN 'Its key is not on record.'
-            WHEN split_part(c.note, E'\n', 4) <> format('previous %s %s', c.size_before, encode(dcep.note_hash(c.note_before), 'base64'))
+            WHEN c.size <> since IS NOT FALSE AND split_part(c.note, E'\n', 4) <> format('previous %s %s', c.size_before, encode(dcep.note_hash(c.note_before), 'base64'))
             THEN 'It does not follow the one before it.'
             ELSE dcep.note_defect(c.note, dcep.log_origin(), k.public_key, c.size, c.root) END) AS w (wrong)
      WHERE w.wrong IS NOT NULL
@@ -228,4 +229,4 @@ CREATE FUNCTION dcep.audit_log(OUT check_name text, OUT institution smallint, OU
             THEN 'The signature is not the witness''s, or of another time.' END) AS w (wrong)
      WHERE w.wrong IS NOT NULL
 $$;
-COMMENT ON FUNCTION dcep.audit_log() IS 'dcep.verify_log(), the chain and the signatures of checkpoints, and the cosignatures of witnesses';
+COMMENT ON FUNCTION dcep.audit_log(bigint) IS 'dcep.verify_log(), the chain and the signatures of checkpoints, and the cosignatures of witnesses; the first two of those from a size on';

@@ -38,16 +38,19 @@ $$;
 COMMENT ON FUNCTION dcep.audit_identities() IS 'Identities belong to wallets and keys, wallets opened with real-name data have one, identity keys and orders for disclosure are what signed acts say, and every disclosure had its order';
 
 -- Device keys: as they were signed for, and obeyed.
-CREATE FUNCTION dcep.audit_devices(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_devices(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                    OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH first_key AS (SELECT d.wallet, min(d.valid_from) AS valid_from FROM dcep.device_key AS d GROUP BY d.wallet)
     SELECT 'payment not signed by a device', NULL::smallint, t.payer, t.id, 'the payer had a device key, and did not sign it'
-      FROM first_key AS f JOIN dcep.transfer AS t ON t.payer = f.wallet
+      FROM first_key AS f JOIN dcep.journal(since) AS t ON t.payer = f.wallet
      WHERE t.device_signature IS NULL AND t.created_at >= f.valid_from AND t.kind IN ('transfer', 'exchange_out', 'token')
     UNION ALL
     SELECT 'payment not signed by a device', NULL, t.payer, t.id, 'its device signature is not one by a key that held'
-      FROM dcep.transfer AS t
+      FROM dcep.journal(since) AS t
      WHERE t.device_signature IS NOT NULL
        -- An altered row may lack what an instruction has.
        AND CASE WHEN t.key IS NULL OR (t.kind = 'token') <> (t.token IS NOT NULL) OR octet_length(t.token) <> 24 THEN true
@@ -74,6 +77,28 @@ CREATE FUNCTION dcep.audit_devices(OUT check_name text, OUT institution smallint
        AND NOT EXISTS (SELECT FROM dcep.device_key AS d WHERE CASE a.kind WHEN 'add_device_key' THEN d.act ELSE d.revocation_act END = a.id)
     UNION ALL
     SELECT 'device key not looked at', w.institution, w.id, NULL, 'its flags do not say whether it pays on signed instructions alone'
-      FROM dcep.wallet AS w WHERE (w.flags & 8 <> 0) <> EXISTS (SELECT FROM dcep.device_key AS d WHERE d.wallet = w.id)
+      FROM dcep.touched(since) AS w WHERE (w.flags & 8 <> 0) <> EXISTS (SELECT FROM dcep.device_key AS d WHERE d.wallet = w.id);
+END
 $$;
-COMMENT ON FUNCTION dcep.audit_devices() IS 'Device keys and their revocations are what signed acts say; wallets that have had one paid nothing that a key which held at the time had not signed';
+COMMENT ON FUNCTION dcep.audit_devices(bigint) IS 'Device keys and their revocations are what signed acts say; wallets that have had one paid nothing that a key which held at the time had not signed';
+
+-- Payment tokens: those that are armed, and those that were paid to.
+CREATE FUNCTION dcep.audit_tokens(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'token without wallet', NULL::smallint, k.wallet, NULL::bigint, format('%s tokens of a wallet that does not exist', count(*))
+      FROM dcep.token AS k WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = k.wallet) GROUP BY k.wallet
+    UNION ALL
+    SELECT 'token without enrolment', NULL, k.wallet, NULL, format('%s computed tokens of a wallet that is not enrolled', count(*))
+      FROM dcep.token AS k
+     WHERE k.computed AND NOT EXISTS (SELECT FROM dcep.token_enrolment AS e WHERE e.wallet = k.wallet) GROUP BY k.wallet
+    UNION ALL
+    SELECT 'token too many', NULL, k.wallet, NULL, format('%s drawn tokens can be paid to, where one can', count(*))
+      FROM dcep.token AS k
+     WHERE NOT k.computed AND NOT k.used AND k.valid_until > now() GROUP BY k.wallet HAVING count(*) > 1
+    UNION ALL
+    SELECT 'enrolment without wallet', NULL, e.wallet, NULL, 'a wallet that does not exist computes tokens'
+      FROM dcep.token_enrolment AS e WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = e.wallet)
+$$;
+COMMENT ON FUNCTION dcep.audit_tokens() IS
+'Payment tokens belong to wallets, computed ones to enrolled wallets, and of a wallet one drawn token at most can be paid to. Reads all tokens';

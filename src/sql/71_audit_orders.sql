@@ -7,9 +7,12 @@
 -- All of it trusts created_at to be in order with entered_at, as the server's clock is.
 
 -- Orders as they were signed, and in effect as they stand.
-CREATE FUNCTION dcep.audit_orders(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_orders(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                   OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH standing AS (
         SELECT e.* FROM dcep.control_order AS o CROSS JOIN LATERAL dcep.effects_of(o) AS e
          WHERE NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = o.id))
@@ -45,22 +48,27 @@ CREATE FUNCTION dcep.audit_orders(OUT check_name text, OUT institution smallint,
       FROM (SELECT * FROM dcep.control_effect EXCEPT SELECT * FROM standing) AS s
     UNION ALL
     SELECT 'effect not looked at', w.institution, w.id, NULL, 'its flags do not say whether orders bear on it'
-      FROM dcep.wallet AS w
+      FROM dcep.touched(since) AS w
      WHERE (w.flags & 4 <> 0) <> EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.target = w.id::bigint)
     UNION ALL
     SELECT 'effect not looked at', e.supervisor, NULL, NULL, format('order %s on a class is not marked', e.order_id)
       FROM dcep.control_effect AS e
      WHERE e.target < 0 AND NOT EXISTS (SELECT FROM dcep.controlled_class AS c WHERE c.target = e.target)
     UNION ALL
+    SELECT 'order on unknown wallet', o.supervisor, u.wallet, NULL, format('order %s bears on a wallet that does not exist', o.id)
+      FROM dcep.control_order AS o CROSS JOIN LATERAL unnest(o.wallets) AS u (wallet)
+     WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = u.wallet)
+    UNION ALL
     SELECT 'recovery without order', NULL, t.payer, t.id, 'no act of two authorities names it'
-      FROM dcep.transfer AS t
+      FROM dcep.journal(since) AS t
      WHERE t.kind = 'recover'
        AND NOT EXISTS (SELECT FROM dcep.act AS a
                         WHERE a.kind = 'recover' AND a.body::jsonb -> 'transfers' @> to_jsonb(t.id)
                           AND (SELECT count(*) FROM dcep.recovery AS v
-                                WHERE v.order_id = (a.body::jsonb ->> 'order')::bigint) = 2)
+                                WHERE v.order_id = (a.body::jsonb ->> 'order')::bigint) = 2);
+END
 $$;
-COMMENT ON FUNCTION dcep.audit_orders() IS 'Orders and liftings are what signed acts say, payments look at just those that stand, and no money was recovered without two authorities';
+COMMENT ON FUNCTION dcep.audit_orders(bigint) IS 'Orders and liftings are what signed acts say, payments look at just those that stand, and no money was recovered without two authorities';
 
 -- --- who had to obey what ----------------------------------------------------
 
@@ -85,10 +93,14 @@ COMMENT ON FUNCTION dcep.orders_in_force() IS
 -- alike the strictest is enough: so each payment meets one row a kind, however many orders there were before and after.
 -- How many rows that makes the planner cannot know; taking them for few it would join by
 -- target alone, and compare each payment with each turn.
-CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT wallet dcep.wallet_id, OUT is_payer boolean, OUT kind text,
+CREATE FUNCTION dcep.orders_on_payments(kinds text[], since bigint, OUT transfer bigint, OUT wallet dcep.wallet_id, OUT is_payer boolean, OUT kind text,
                                         OUT strictest bigint, OUT total numeric, OUT from_second integer, OUT until_second integer,
                                         OUT order_id bigint) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_mergejoin = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_mergejoin = off
+    SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH ruled AS MATERIALIZED (SELECT r.* FROM dcep.orders_in_force() AS r WHERE r.kind = ANY (kinds)),
     turn AS MATERIALIZED (
         SELECT r.target, r.from_time AS at FROM ruled AS r UNION SELECT r.target, r.until_time FROM ruled AS r),
@@ -105,10 +117,10 @@ CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT w
         SELECT t.target, t.binds_payee, w.id FROM target AS t JOIN dcep.wallet AS w ON dcep.class_target(w.institution, w.class) = t.target),
     met AS (
         SELECT b.target, p.created_at AS at, NULL::timestamptz AS turned, p.id AS transfer, b.wallet, true AS is_payer
-          FROM bound AS b JOIN dcep.transfer AS p ON p.payer = b.wallet WHERE p.kind <> 'recover'
+          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payer = b.wallet WHERE p.kind <> 'recover'
         UNION ALL
         SELECT b.target, p.created_at, NULL, p.id, b.wallet, false
-          FROM bound AS b JOIN dcep.transfer AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'consolidate')
+          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'consolidate')
         UNION ALL
         SELECT t.target, t.at, t.at, NULL, NULL, NULL FROM turn AS t),
     placed AS (
@@ -116,29 +128,33 @@ CREATE FUNCTION dcep.orders_on_payments(kinds text[], OUT transfer bigint, OUT w
           FROM met AS m)
     SELECT p.transfer, p.wallet, p.is_payer, s.kind, s.strictest, s.total, s.from_second, s.until_second, s.order_id
       FROM placed AS p JOIN standing AS s ON s.target = p.target AND s.at = p.last_turn
-     WHERE p.transfer IS NOT NULL AND (p.is_payer OR s.kind IN ('no_credit', 'freeze'))
+     WHERE p.transfer IS NOT NULL AND (p.is_payer OR s.kind IN ('no_credit', 'freeze'));
+END
 $$;
-COMMENT ON FUNCTION dcep.orders_on_payments(text[]) IS
+COMMENT ON FUNCTION dcep.orders_on_payments(text[], bigint) IS
 'Internal: for each transfer but recoveries, and its payer, and of no_credit and freeze its payee, what orders of certain kinds (bar_counterparty and freeze_coins apart) were in force on that wallet or its class at the time: by kind, and by window, the smallest amount, the order that has it, and the sum of all amounts (minor units; payments, of count_day). A consolidation has a payer alone. Sorts the payments of the wallets concerned once';
 
 -- --- what payments did -------------------------------------------------------
 
 -- Restrictions are asked of consolidations too; what concerns dealings and limits is not.
-CREATE FUNCTION dcep.audit_obedience(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_obedience(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                      OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH met AS (
         SELECT o.*, t.amount, t.kind AS transfer_kind, t.kind <> 'consolidate' AS moves_money,
                floor(EXTRACT(epoch FROM (t.created_at AT TIME ZONE l.timezone)::time)) AS second
-          FROM dcep.orders_on_payments('{no_debit,no_credit,freeze,no_redeem,cap_payment,time_window}') AS o
-          JOIN dcep.transfer AS t ON t.id = o.transfer, dcep.ledger AS l),
+          FROM dcep.orders_on_payments('{no_debit,no_credit,freeze,no_redeem,cap_payment,time_window}', since) AS o
+          JOIN dcep.journal(since) AS t ON t.id = o.transfer, dcep.ledger AS l),
     bar AS MATERIALIZED (SELECT r.* FROM dcep.orders_in_force() AS r WHERE r.kind = 'bar_counterparty'),
     dealt AS (
         SELECT t.id, t.created_at, t.payer AS wallet, t.payee AS other
-          FROM dcep.transfer AS t WHERE t.kind NOT IN ('recover', 'consolidate')
+          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'consolidate')
         UNION ALL
         SELECT t.id, t.created_at, t.payee, t.payer
-          FROM dcep.transfer AS t WHERE t.kind NOT IN ('recover', 'consolidate'))
+          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'consolidate'))
     SELECT 'order violated: ' || m.kind, NULL::smallint, m.wallet, m.transfer, format('order %s forbade it', m.order_id)
       FROM met AS m
      WHERE CASE m.kind
@@ -160,42 +176,51 @@ CREATE FUNCTION dcep.audit_obedience(OUT check_name text, OUT institution smalli
      CROSS JOIN LATERAL (VALUES (w.id::bigint), (dcep.class_target(w.institution, w.class))) AS g (target)
       JOIN bar AS b ON b.target = g.target AND b.counterparty = d.other::bigint
        AND d.created_at >= b.from_time AND d.created_at < b.until_time
-     WHERE d.other IN (SELECT c.counterparty::dcep.wallet_id FROM bar AS c)
+     WHERE d.other IN (SELECT c.counterparty::dcep.wallet_id FROM bar AS c);
+END
 $$;
-COMMENT ON FUNCTION dcep.audit_obedience() IS
+COMMENT ON FUNCTION dcep.audit_obedience(bigint) IS
 'No payment was made against an order that forbade it, by itself: no_debit, no_credit, freeze, no_redeem, cap_payment, time_window, bar_counterparty';
 
-CREATE FUNCTION dcep.audit_day_orders(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_day_orders(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                       OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT 'order violated: ' || o.kind, NULL::smallint, u.payer, u.transfer,
            format('order %s allowed %s a day, by then it was %s', o.order_id, o.strictest,
                   CASE o.kind WHEN 'cap_day' THEN u.day_spent ELSE u.day_count END)
-      FROM dcep.orders_on_payments('{cap_day,count_day}') AS o
-      JOIN dcep.journal_usage() AS u ON u.transfer = o.transfer
-     WHERE o.is_payer AND CASE o.kind WHEN 'cap_day' THEN u.day_spent ELSE u.day_count END > o.strictest
+      FROM dcep.orders_on_payments('{cap_day,count_day}', since) AS o
+      JOIN dcep.journal_usage(since) AS u ON u.transfer = o.transfer
+     WHERE o.is_payer AND CASE o.kind WHEN 'cap_day' THEN u.day_spent ELSE u.day_count END > o.strictest;
+END
 $$;
-COMMENT ON FUNCTION dcep.audit_day_orders() IS
+COMMENT ON FUNCTION dcep.audit_day_orders(bigint) IS
 'No payment was beyond what an order let its payer pay that day (cap_day), or how often (count_day); what was paid before the order counts, consolidations and recoveries do not';
 
 -- How much the payer had is known but for one thing: a credit of about the same time may have come too late to count.
 -- It is taken to have counted, so that nothing is reported which may have been right.  Debits are in order by seq.
-CREATE FUNCTION dcep.audit_holds(OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
+CREATE FUNCTION dcep.audit_holds(since bigint DEFAULT NULL, OUT check_name text, OUT institution smallint, OUT wallet dcep.wallet_id,
                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH frozen AS MATERIALIZED (
         SELECT r.*, r.target::dcep.wallet_id AS wallet FROM dcep.orders_in_force() AS r WHERE r.kind = 'freeze_coins'),
     consumed AS MATERIALIZED (
         SELECT t.id, t.kind, t.payer, t.seq, t.created_at, i.coin
-          FROM dcep.transfer AS t CROSS JOIN LATERAL unnest(t.inputs) AS i (coin)
-         WHERE t.payer IN (SELECT f.wallet FROM frozen AS f)),
+          FROM (SELECT DISTINCT f.wallet FROM frozen AS f WHERE since IS NULL OR f.wallet IN (SELECT w.id FROM dcep.touched(since) AS w)) AS f
+         CROSS JOIN LATERAL (SELECT * FROM dcep.transfer AS o WHERE o.payer = f.wallet OFFSET 0) AS t
+         CROSS JOIN LATERAL unnest(t.inputs) AS i (coin)),
     held AS MATERIALIZED (
         SELECT o.transfer, o.wallet, sum(o.total) AS amount, min(o.order_id) AS order_id
-          FROM dcep.orders_on_payments('{hold_amount}') AS o WHERE o.is_payer GROUP BY o.transfer, o.wallet),
+          FROM dcep.orders_on_payments('{hold_amount}', since) AS o WHERE o.is_payer GROUP BY o.transfer, o.wallet),
     moved AS (
         SELECT m.*, CASE WHEN m.seq IS NULL THEN m.created_at
                          ELSE max(m.created_at) OVER (PARTITION BY m.wallet, m.seq IS NULL ORDER BY m.seq) END AS at
-          FROM dcep.journal_movements() AS m WHERE m.wallet IN (SELECT h.wallet FROM held AS h)),
+          FROM dcep.journal_movements(since) AS m WHERE m.wallet IN (SELECT h.wallet FROM held AS h)),
     had AS (
         SELECT m.*, sum(m.delta) OVER (PARTITION BY m.wallet ORDER BY m.at, m.seq NULLS FIRST ROWS UNBOUNDED PRECEDING) - m.delta AS balance
           FROM moved AS m),
@@ -204,14 +229,14 @@ CREATE FUNCTION dcep.audit_holds(OUT check_name text, OUT institution smallint, 
         SELECT c.transfer, sum(c.amount) AS amount
           FROM (SELECT DISTINCT h.transfer, f.coin, f.amount
                   FROM held AS h
-                  JOIN dcep.transfer AS t ON t.id = h.transfer
+                  JOIN dcep.journal(since) AS t ON t.id = h.transfer
                   JOIN frozen AS f ON f.wallet = h.wallet AND t.created_at >= f.from_time AND t.created_at < f.until_time
                  WHERE NOT EXISTS (SELECT FROM consumed AS s WHERE s.coin = f.coin AND s.payer = h.wallet AND s.seq < t.seq)) AS c
          GROUP BY c.transfer)
     SELECT 'order violated: freeze_coins', NULL::smallint, c.payer, c.id, format('order %s froze coin %s', f.order_id, c.coin)
       FROM consumed AS c
       JOIN frozen AS f ON f.coin = c.coin AND f.wallet = c.payer AND c.created_at >= f.from_time AND c.created_at < f.until_time
-     WHERE c.kind <> 'recover'
+     WHERE c.kind <> 'recover' AND (since IS NULL OR c.id IN (SELECT dcep.transfers_since(since)))
     UNION ALL
     SELECT 'order violated: hold_amount', NULL, h.wallet, h.transfer,
            format('of %s at most, with %s held under order %s and others, it paid %s',
@@ -219,7 +244,8 @@ CREATE FUNCTION dcep.audit_holds(OUT check_name text, OUT institution smallint, 
       FROM held AS h
       JOIN had AS b ON b.transfer = h.transfer AND b.wallet = h.wallet AND b.seq IS NOT NULL
       LEFT JOIN apart AS a ON a.transfer = h.transfer
-     WHERE b.balance - COALESCE(a.amount, 0) + b.delta < h.amount
+     WHERE b.balance - COALESCE(a.amount, 0) + b.delta < h.amount;
+END
 $$;
-COMMENT ON FUNCTION dcep.audit_holds() IS
+COMMENT ON FUNCTION dcep.audit_holds(bigint) IS
 'After each payment the payer kept what orders held (hold_amount), frozen coins apart, and no frozen coin was consumed but by a recovery. A credit that came at about the same time counts as there';

@@ -80,7 +80,7 @@ GRANT EXECUTE ON FUNCTION
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
     dcep.freeze(dcep.wallet_id, text, text), dcep.unfreeze(dcep.wallet_id, text, text),
-    dcep.verify_reserves(), dcep.audit(), dcep.upkeep_notes()
+    dcep.verify_reserves(), dcep.audit(bigint), dcep.upkeep_notes()
     TO dcep_central_bank;
 GRANT INSERT (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands, services, is_real_name, max_wallets)
     ON dcep.wallet_class
@@ -129,7 +129,7 @@ GRANT EXECUTE ON FUNCTION dcep.keep_refusals(), dcep.waiting_refusals() TO dcep_
 -- Auditors: proofs, not parties.
 GRANT EXECUTE ON FUNCTION dcep.verify_acts() TO dcep_auditor;
 GRANT SELECT ON dcep.proof, dcep.supply TO dcep_auditor;
-GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verify_reserves(), dcep.audit()
+GRANT EXECUTE ON FUNCTION dcep.verify_chain(dcep.wallet_id, boolean), dcep.verify_reserves(), dcep.audit(bigint)
     TO dcep_auditor;
 
 -- Reports.  Totals are the same for all who read them; of wallets each reader sees what row-level security shows it.
@@ -171,8 +171,8 @@ GRANT EXECUTE ON FUNCTION
     dcep.covering_checkpoint(bigint), dcep.verify_bundle(text, text, text[], integer)
     TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
 GRANT SELECT ON dcep.checkpoint, dcep.log_key, dcep.witness, dcep.cosignature, dcep.checkpoint_status TO dcep_central_bank, dcep_operator, dcep_supervisor, dcep_auditor;
-GRANT EXECUTE ON FUNCTION dcep.seal(integer), dcep.checkpoint(), dcep.rotate_log_key(), dcep.verify_log() TO dcep_central_bank;
-GRANT EXECUTE ON FUNCTION dcep.verify_log() TO dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.seal(integer), dcep.checkpoint(), dcep.rotate_log_key(), dcep.verify_log(bigint) TO dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.verify_log(bigint) TO dcep_auditor;
 GRANT SELECT ON dcep.log_status TO dcep_central_bank, dcep_auditor;
 -- Witnesses of the log, and this database as one.
 GRANT EXECUTE ON FUNCTION dcep.register_witness(text), dcep.retire_witness(text), dcep.add_cosignature(text),
@@ -182,3 +182,11 @@ GRANT EXECUTE ON FUNCTION dcep.check_checkpoint(text), dcep.witness_record(bigin
 GRANT EXECUTE ON PROCEDURE dcep.witness_cosign(bigint, text, bytea, text) TO dcep_central_bank, dcep_auditor;
 GRANT SELECT ON dcep.witness_key, dcep.watched_log, dcep.witnessed, dcep.split_view, dcep.witness_status
     TO dcep_central_bank, dcep_auditor;
+
+-- Monitors: numbers, and nothing behind them.
+GRANT USAGE ON SCHEMA dcep TO dcep_monitor;
+GRANT SELECT ON dcep.metrics, dcep.metrics_operator, dcep.metrics_refused, dcep.metrics_task
+    TO dcep_monitor, dcep_auditor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.refused_counts(), dcep.task_counts(), dcep.paying_transactions(), dcep.rows_estimate(regclass),
+    dcep.waiting_refusals()
+    TO dcep_monitor, dcep_auditor, dcep_central_bank;

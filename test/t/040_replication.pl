@@ -1,6 +1,7 @@
 
 # Replicated rows have been paid already: a subscriber copies them to the byte and pays nothing
-# itself, and its guards hold.  A hot standby answers, verifies and audits.
+# itself, and its guards hold.  A hot standby answers, verifies and audits.  Both audit what came since a checkpoint, and
+# prove from the log.
 
 use strict;
 use warnings;
@@ -20,6 +21,10 @@ $primary->init(allows_streaming => 'logical');
 $primary->append_conf('postgresql.conf', "fsync = off\njit = off");
 $primary->start;
 DcepLedger::create($primary, $db);
+# Nobody seals here but the test.
+my $seal = 'SELECT dcep.seal() > 0 AND dcep.checkpoint() IS NOT NULL';
+is($primary->safe_psql($db, $seal), 't', 'there is a log');
+my $since = $primary->safe_psql($db, 'SELECT max(size) FROM dcep.checkpoint');
 
 # --- logical ------------------------------------------------------------------------------
 
@@ -28,6 +33,7 @@ $subscriber->init;
 $subscriber->append_conf('postgresql.conf', "fsync = off\njit = off");
 $subscriber->start;
 $subscriber->safe_psql($db, 'CREATE EXTENSION dcep CASCADE');
+$subscriber->safe_psql($db, 'CREATE ROLE regress_auditor LOGIN IN ROLE dcep_auditor');
 $subscriber->safe_psql($db, DcepLedger::names());
 $subscriber->safe_psql($db, 'INSERT INTO numbered VALUES ' . join(', ',
 	map { "($$_[0], '$$_[1]')" } map { [ split /\|/ ] } split /\n/, $primary->safe_psql($db, 'SELECT * FROM numbered')));
@@ -48,9 +54,11 @@ SELECT dcep.deposit_reserve(2, 100), dcep.issue(2, 50), dcep.redeem(2, 20);
 SELECT dcep.freeze(w(20), 'both', 'case 3'), dcep.open_wallet(3, '{"class": 2}');
 BEGIN; SELECT dcep.transfer(w(3), w(1), 99); ROLLBACK;
 SQL
+	is($primary->safe_psql($db, $seal), 't', 'the log goes on') if $_ < 3;
 }
 $primary->wait_for_catchup('ledger');
 compare('live payments');
+audit_since($subscriber, 'the copy');
 
 # What a subscriber has not paid it cannot undo either.
 for my $sql (
@@ -92,6 +100,7 @@ for my $sql (
 }
 is($standby->safe_psql($db, 'SELECT * FROM dcep.verify_chain()'), '', 'the standby verifies the chains');
 is($standby->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'the standby audits');
+audit_since($standby, 'the standby');
 is($standby->safe_psql($db, 'SET SESSION AUTHORIZATION regress_bank2; SELECT count(*) FROM dcep.coin WHERE dcep.institution(owner) <> 2'),
 	0, 'row-level security holds there');
 for my $sql ('SELECT dcep.transfer(w(3), w(1), 1)', "SELECT dcep.freeze(w(3), 'both', 'case')", "SELECT dcep.generate_key(2, 'p256')")
@@ -115,6 +124,25 @@ for my $call ('transfer(w(3), w(1), 1)', "generate_key(2, 'p256')", 'deposit_res
 }
 $primary->stop;
 done_testing();
+
+# What an auditor does with a checkpoint that it knows: all of it without writing anything.
+sub audit_since
+{
+	my ($server, $what) = @_;
+	is($server->safe_psql($db, "SELECT count(*) > 10 FROM dcep.transfers_since($since)"), 't', "$what: something came since the checkpoint");
+	is($server->safe_psql($db, "SELECT * FROM dcep.audit($since)"), '', "$what: the audit since the checkpoint finds nothing");
+	is($server->safe_psql($db, "SET SESSION AUTHORIZATION regress_auditor; SELECT * FROM dcep.audit($since)"), '', "$what: nor does an auditor's");
+	is($server->safe_psql($db, "SELECT * FROM dcep.verify_log() UNION ALL SELECT * FROM dcep.verify_log($since)"), '', "$what: the log verifies");
+	is($server->safe_psql($db, <<'SQL'), 't|t', "$what: every transfer of the log is proven");
+SELECT count(*) = s.size, bool_and(dcep.verify_inclusion(t.hash, p.leaf_index, p.tree_size, p.path, dcep.log_root(p.tree_size)))
+  FROM dcep.log_state AS s, dcep.transfer AS t, dcep.inclusion_proof(t.id) AS p
+ WHERE t.id NOT IN (SELECT dcep.transfers_since(s.size) FROM dcep.log_state AS s) GROUP BY s.size
+SQL
+	is($server->safe_psql($db, <<'SQL'), 't', "$what: and that the log goes on from each checkpoint");
+SELECT bool_and(dcep.verify_consistency(c.size, c.root, s.size, dcep.log_root(), dcep.consistency_proof(c.size))) FROM dcep.checkpoint AS c, dcep.log_state AS s
+SQL
+	return;
+}
 
 # Sequences are not replicated.
 sub compare
