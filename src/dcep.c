@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "case.h"
+#include "hidden.h"
 #include "kept.h"
 #include "keydir.h"
 #include "known.h"
@@ -36,6 +37,7 @@ _PG_init(void)
 	dcep_case_init();
 	dcep_known_init();
 	dcep_kept_init();
+	dcep_hidden_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		dcep_upkeep_init();
