@@ -153,7 +153,7 @@ INSERT INTO t.wallet SELECT 'till' || row_number() OVER (ORDER BY wallet), walle
 SELECT dcep.stock_tills(8) > 0 AS stocked, t.open('x-e8', 8, 4);
 SELECT dcep.freeze(t.w('till1'), 'debit', 'test');
 SELECT * FROM t.compare('{vault8,till1,till2,x-e8,x-ed,central}', '{0,1,200,250,900,901}');
-SELECT position, rule, verdict FROM t.explain('vault8', 'x-e8', 100, 'exchange_in') WHERE position = 13;
+SELECT position, rule, verdict FROM t.explain('vault8', 'x-e8', 100, 'exchange_in') WHERE position = 14;
 ROLLBACK;
 
 -- Coins that do not verify.

@@ -219,6 +219,7 @@ GRANT USAGE ON SCHEMA regress_lent TO regress_lent;
 CREATE FUNCTION regress_lent.pays() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM dcep.transfer(t.w('rita'), t.w('rita'), 5);
+    RETURN 'paid';
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE;
 END
@@ -226,6 +227,7 @@ $$;
 CREATE FUNCTION regress_lent.closes() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM dcep.close_wallet(t.w('rudi'), true);
+    RETURN 'closed';
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE;
 END
@@ -238,11 +240,13 @@ END
 $$;
 SELECT dcep.set_opening_policy(2, 'behaviour', 'regress_lent.judges(integer, jsonb)');
 RESET ROLE;
+SELECT dcep.freeze(t.w('rudi'), 'debit', 'case 39');
 SET ROLE regress_lent;
 SELECT regress_lent.pays(), regress_lent.closes();
 RESET ROLE;
 SELECT t.open('rena', 2, 1);
 SELECT dcep.set_opening_policy(2, 'behaviour', NULL);
+SELECT dcep.unfreeze(t.w('rudi'), 'debit', 'case 39');
 SELECT dcep.keep_refusals();
 SELECT sqlstate, kind, payer, payee, amount, institution, by_us FROM ours WHERE id > (SELECT id FROM began) ORDER BY id;
 SET client_min_messages = warning;

@@ -37,7 +37,6 @@ enum
 	ARG_SIGNATURE
 };
 
-
 /* Reads the act out of the arguments; false where its prev_hash is no hash. */
 static bool
 read_act(FunctionCallInfo fcinfo, DcepAct *act)

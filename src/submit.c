@@ -198,8 +198,7 @@ read_signatures(ArrayType *array, int lines)
 static DcepText
 signature_of(const Elements *signatures, int line)
 {
-	return signatures->count == 0 ? (DcepText){NULL, 0}
-								  : dcep_text(signatures->values[line], signatures->nulls[line]);
+	return signatures->count == 0 ? (DcepText){NULL, 0} : dcep_text(signatures->values[line], signatures->nulls[line]);
 }
 
 /* Reads all lines of an instruction[], and the signatures beside them. */
