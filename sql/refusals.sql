@@ -89,7 +89,8 @@ SELECT waiting FROM dcep.waiting_refusals();
 SELECT line, sqlstate FROM dcep.submit(ARRAY[
     (t.w('rita'), t.w('rolf'), '11', 'key of 11', 'memo of 11'), (t.w('rita'), t.w('rolf'), '100002', 'key of 12', 'memo of 12'),
     ('281234567890123456', t.w('rolf'), '13', NULL, NULL), (t.w('rita'), 'secret', '14', NULL, NULL), (t.w('rita'), t.w('rolf'), 'much', NULL, NULL),
-    (t.w('rita'), t.w('rolf'), '99999999999999999999', NULL, NULL), (t.w('rita'), t.w('rolf'), '15 ', NULL, NULL), NULL]::dcep.instruction[]);
+    (t.w('rita'), t.w('rolf'), '99999999999999999999', NULL, NULL), (t.w('rita'), t.w('rolf'), '15 ', NULL, NULL), NULL,
+    (t.w('rita'), '0003 1234 5678 9012', '16', NULL, NULL), ('0003123456789012', t.w('rita'), '16', NULL, NULL)]::dcep.instruction[]);
 SELECT sqlstate, message, kind, payer, payee, amount, class, institution FROM ours WHERE id > (SELECT id FROM began) ORDER BY id;
 SELECT count(*) FROM dcep.refusal AS r WHERE r::text ~ '28123456789|secret|much|key of|memo of|once';
 -- Where no line is paid it waits.

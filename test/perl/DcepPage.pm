@@ -61,7 +61,7 @@ sub run
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGUSER => 'postgres', PGDATABASE => $database);
 	my $out = '';
 	# By lines, so that what psql writes and what the shell writes stay in order.
-	IPC::Run::run([ 'stdbuf', '-oL', 'psql', '-X', '--set=ON_ERROR_STOP=0' ], '<', \$script, '>&', \$out);
+	IPC::Run::run([ 'stdbuf', '-oL', 'psql', '-X', '--set=SHOW_CONTEXT=never' ], '<', \$script, '>&', \$out);
 	my (undef, %part) = split /^<<<(\d+)>>>\n/m, $out;
 	$blocks[$_]{result} = ($part{$_} // '') =~ s{\Q$folder\E/}{/tmp/}gr for 0 .. $#blocks;
 	return @blocks;
@@ -75,14 +75,14 @@ sub essence
 	my @lines;
 	for (split /\n/, $text)
 	{
-		next if /^(Expanded display is |CONTEXT:|SQL statement "|SQL function |PL\/pgSQL function |LINE \d+:| *\^$|Timing is )/;
+		next if /^(Expanded display is |LINE \d+:| *\^$|Timing is )/;
 		s/\b(0\d{15})\b/'wallet' . ($wallets->{$1} \/\/= 1 + keys %$wallets)/ge;
 		s/\b28\d{16}\b/token/g;
 		s/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:\d\d)?)?/time/g;
 		s/\b\d{4}-\d\d-\d\d\b/date/g;
-		s/\\x[0-9a-f]{8,}…?/\\xhex/g;
+		s/\\x[0-9a-f]{8,}(…)?/\\xhex/g;
 		s/\b[0-9a-f]{16}…/hex…/g;
-		s/\bdcep1[\w-]+…?/coin/g;
+		s/\bdcep1[\w-]+(…)?/coin/g;
 		s/-{3,}/---/g;
 		s/\s+/ /g;
 		s/ $//;

@@ -154,7 +154,7 @@ is(scalar @rows, 2, 'the officer is given what the opening and the change of cla
 my @clear = map { my ($version, $hex) = split /\|/; $centre->decrypt($hex) } @rows;
 like($clear[0], qr/韩梅梅.*G12345678|G12345678.*韩梅梅/s, 'the first tells who it is');
 like($clear[1], qr/6222 0210 0112 2339/, 'the second the account');
-like($_, qr/"wallet": "$wallet{3}"/, 'each names the wallet') for @clear;
+like($_, qr/"wallet": "@{[ $wallet{3} ]}"/, 'each names the wallet') for @clear;
 is(as_login('central', 'SELECT officer, ordered_by, version FROM dcep.disclosures'), 'officer|supervisor|2', 'and it is on record who looked');
 unlike($node->safe_psql($db, "SELECT string_agg(i::text, '') FROM dcep.identity AS i"), qr/韩梅梅|G12345678/, 'no table says it');
 is(as_login('officer', "SELECT version IS NULL, ciphertext IS NULL FROM dcep.disclose('$wallet{2}', 'D-7')"), 'LG220 Wallet ' . $wallet{2} . ', case "D-7": no order of somebody else\'s is in force.', 'the order is for one wallet');
