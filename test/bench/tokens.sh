@@ -11,7 +11,7 @@
 
 dir=${dir:?} wallets=${wallets:?} code=${code:?} suite=${suite:?} each=${each:?} warm_up=${warm_up:?} tokens=${tokens:?}
 
-token_clients=8 token_rounds=5
+token_clients=8 token_rounds=${ROUNDS:-5}
 token_share=$(( (warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
 token_next=0
 token_zero=280000000000000000
@@ -42,12 +42,12 @@ write_token_scripts()
 enter_tokens()
 {
 	token_next=$(( token_next + token_clients * token_share + 1 ))
-	psql -q "$1" <<-END
+	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
 		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
 		SELECT ('x' || encode(substr(h.mac, 1, 8), 'hex'))::bit(64)::bigint, b.id, ('x' || encode(substr(h.mac, 9, 8), 'hex'))::bit(64)::bigint,
 		       now(), now() + interval '1 hour', false, true
 		  FROM (SELECT n, dcep.secret_mac('token', int8send($token_zero + n)) AS mac
-		          FROM generate_series($token_next, $token_next + $token_clients * $token_share) AS n OFFSET 0) AS h
+		          FROM generate_series($token_next::bigint, $token_next + $token_clients * $token_share) AS n OFFSET 0) AS h
 		  JOIN bench AS b ON b.n = h.n * 7919 % $wallets;
 	END
 }
@@ -55,13 +55,13 @@ enter_tokens()
 # Tokens of other wallets, which have armed theirs for an hour, 61 each: database.
 enter_sleepers()
 {
-	psql -q "$1" <<-END
+	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
 		SET work_mem = '1GB';
 		CREATE TEMPORARY TABLE sleeper AS SELECT n, bench_wallet($code, 1000000 + n) AS wallet FROM generate_series(0, $tokens / 61) AS n;
 		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
-		SELECT ('x' || substr(md5(n::text), 1, 16))::bit(64)::bigint, s.wallet, n, date_trunc('minute', now()) + n % 61 * interval '1 minute',
-		       date_trunc('minute', now()) + (n % 61 + 2) * interval '1 minute', false, true
-		  FROM generate_series(0, $tokens - 1) AS n JOIN sleeper AS s ON s.n = n / 61
+		SELECT ('x' || substr(md5(g.n::text), 1, 16))::bit(64)::bigint, s.wallet, g.n, date_trunc('minute', now()) + g.n % 61 * interval '1 minute',
+		       date_trunc('minute', now()) + (g.n % 61 + 2) * interval '1 minute', false, true
+		  FROM generate_series(0, $tokens - 1) AS g (n) JOIN sleeper AS s ON s.n = g.n / 61
 		 ORDER BY 1;
 		VACUUM ANALYZE dcep.token;
 		CHECKPOINT;
