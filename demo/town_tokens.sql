@@ -1,6 +1,5 @@
 -- Payments to tokens: a customer of one operator, a shop of another, and what each side gets to see.
 
-\echo
 \echo :bold'Paying to a token: neither side learns the other':off
 SELECT wallet AS customer FROM demo.wallet WHERE kind = 'person' AND operator = 4 ORDER BY dcep.available(wallet) DESC LIMIT 1 \gset
 SELECT wallet AS shop FROM demo.wallet WHERE kind = 'shop' AND operator = 2 LIMIT 1 \gset
@@ -35,3 +34,4 @@ END
 $$;
 SELECT demo.pace(:sales, :'since', 'tokens issued and paid to') AS line \gset
 \echo '  ':good:line:off
+\echo
