@@ -15,6 +15,7 @@ token_clients=8 token_rounds=${ROUNDS:-5}
 token_share=$(( (warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
 token_next=0
 token_zero=280000000000000000
+token_issued=$(( wallets < 2000 ? wallets : 2000 ))
 
 # pgbench commands for a payer, a payee and the payee's token.
 token_draw()
@@ -75,10 +76,11 @@ measure_token()
 	measure "$1" "$2" "$dir/$3.sql" $token_clients "$warm_up" "$each" -D n=0 -D "first=$token_next"
 }
 
-# Microseconds of the server for each of many tokens that one statement issues: database.
+# Microseconds of the server for each of many tokens that one statement issues, each of which holds a lock to its end: database.
 measure_issuing()
 {
-	time_statement "$1" "SELECT count(dcep.issue_token(id)) FROM bench" | tail -1 | awk -v n="$wallets" '{ printf "%.1f", $1 * 1000 / n }'
+	time_statement "$1" "SELECT count(dcep.issue_token(id)) FROM bench WHERE n < $token_issued" | tail -1 |
+		awk -v n="$token_issued" '{ printf "%.1f", $1 * 1000 / n }'
 }
 
 measure_tokens()
@@ -112,6 +114,6 @@ measure_tokens()
 	figure 'CPU of it, us' "$(median token-issue 3)" '<= 150'
 	row "the same with $tokens armed tokens / that" token-issue-many token-issue '>= 0.87'
 	figure 'CPU of it, us' "$(median token-issue-many 3)" '<= 150'
-	figure "issuing $wallets tokens in one statement, us a token" "$bulk_few" '<= 150'
+	figure "issuing $token_issued tokens in one statement, us a token" "$bulk_few" '<= 150'
 	figure "the same with $tokens armed tokens, us a token" "$bulk_many" '<= 150'
 }
