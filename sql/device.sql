@@ -64,6 +64,34 @@ SELECT dcep.unfreeze(t.w('delia'), 'both', 'test');
 SELECT flags FROM dcep.wallet WHERE id = t.w('delia');
 -- It receives, and consolidates, without.
 SELECT t.pay('dirk', 'delia', 5), t.pay('dirk', 'delia', 6), dcep.consolidate(t.w('delia'));
+-- A signature beside a line of a payment file, and what dcep.explain_transfer() says of it: the vectors' wallets, for as long.
+BEGIN;
+INSERT INTO dcep.wallet (id, institution, class, flags) VALUES ('0002999999999990', 2, 1, 8), ('0003123456789018', 3, 1, 0);
+INSERT INTO dcep.wallet_chain (wallet) VALUES ('0002999999999990'), ('0003123456789018');
+INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), '0002999999999990', 5000);
+\set good '\\xffa1a89039fd04f08b50ee8c267c8a7b3bda9a1e04292247f294212ed6d998db132aa60a9044927338bdaaf875f1c15b03cbd6aa706c5ded3355ab64528e050c'
+\set der '\\x304402205addc43131be929696da6f14a074f6628ee3b2464248aa2c0f20df565443a19802201fbdb44cec22db75a7f04c0b277098c3f7e83f7e4021927ad0db54f66621854d'
+SELECT what, e.position, e.verdict, e.sqlstate, e.message, e.detail, e.hint IS NOT NULL AS hint
+  FROM (VALUES ('nothing', '0003123456789018', 1250, 'transfer', NULL, NULL, NULL), ('no key', '0003123456789018', 1250, 'transfer', NULL, NULL, :'good'),
+               ('no signature', '0003123456789018', 1250, 'transfer', 'order 1', NULL, NULL), ('signed', '0003123456789018', 1250, 'transfer', 'order 1', NULL, :'good'),
+               ('signed, DER', '0003123456789018', 1250, 'transfer', 'order 1', NULL, :'der'), ('another memo', '0003123456789018', 1250, 'transfer', 'order 1', 'tea', :'good'),
+               ('another amount', '0003123456789018', 1251, 'transfer', 'order 1', NULL, :'good'), ('cut', '0003123456789018', 1250, 'transfer', 'order 1', NULL, '\xffa1'),
+               ('another kind', dcep.vault(2)::text, 1250, 'exchange_out', 'order 1', NULL, :'good')) AS v (what, payee, amount, kind, key, memo, signature),
+       dcep.explain_transfer('0002999999999990', v.payee::dcep.wallet_id, v.amount, v.kind::dcep.transfer_kind, v.key, v.memo, v.signature::bytea) AS e
+ WHERE e.sqlstate = 'LG104' OR e.verdict = 'refuse';
+-- It is not asked of payers without, nor where the payer gets money; a signature that nobody can verify is.
+SELECT count(*) FROM dcep.explain_transfer(t.w('dirk'), '0002999999999990', 1) WHERE sqlstate = 'LG104';
+SELECT position, verdict FROM dcep.explain_transfer(t.w('dirk'), '0002999999999990', 1, device_signature => '\x00') WHERE sqlstate = 'LG104';
+SELECT count(*) FROM dcep.explain_transfer(dcep.vault(2), '0002999999999990', 1, 'exchange_in') WHERE sqlstate = 'LG104';
+SELECT s.line, (s.receipt).amount, s.sqlstate, s.detail
+  FROM dcep.submit(ARRAY[ROW('0002999999999990', '0003123456789018', 1250, 'order 1', NULL), ROW('0002999999999990', '0003123456789018', 1250, 'order 1', NULL),
+                         ROW('0002999999999990', '0003123456789018', 1251, 'order 2', NULL), ROW('nobody', '0003123456789018', 1250, 'order 3', NULL),
+                         ROW('0002999999999990', '0003123456789018', 1250, 'order 1', NULL), ROW('0003123456789018', t.w('dirk'), 50, NULL, 'unsigned')]::dcep.instruction[],
+                   ARRAY[NULL, :'good', :'good', :'good', :'der', NULL]::bytea[]) AS s;
+SELECT encode(device_signature, 'hex') = substr(:'good', 3) AS kept FROM dcep.transfer WHERE payer = '0002999999999990' AND key = 'order 1';
+SELECT t.try(format('SELECT count(*) FROM dcep.submit(ARRAY[ROW(1, 2, 3, 4, 5), ROW(1, 2, 3, 4, 5)]::dcep.instruction[], %L)', s)) FROM unnest(ARRAY['{}', '{NULL}', '{NULL,NULL,NULL}', '{NULL,NULL}']) AS s;
+SELECT check_name, detail FROM dcep.audit_devices() WHERE wallet = '0002999999999990' AND check_name ~ 'payment';
+ROLLBACK;
 -- A signature that nobody can verify is not stored.
 SELECT t.try(format('SELECT dcep.transfer(%L, %L, 1, ''k2'', NULL, %L)', t.w('dirk'), t.w('delia'), :'zeros'));
 

@@ -89,7 +89,8 @@ SELECT waiting FROM dcep.waiting_refusals();
 SELECT line, sqlstate FROM dcep.submit(ARRAY[
     (t.w('rita'), t.w('rolf'), '11', 'key of 11', 'memo of 11'), (t.w('rita'), t.w('rolf'), '100002', 'key of 12', 'memo of 12'),
     ('281234567890123456', t.w('rolf'), '13', NULL, NULL), (t.w('rita'), 'secret', '14', NULL, NULL), (t.w('rita'), t.w('rolf'), 'much', NULL, NULL),
-    (t.w('rita'), t.w('rolf'), '99999999999999999999', NULL, NULL), (t.w('rita'), t.w('rolf'), '15 ', NULL, NULL), NULL]::dcep.instruction[]);
+    (t.w('rita'), t.w('rolf'), '99999999999999999999', NULL, NULL), (t.w('rita'), t.w('rolf'), '15 ', NULL, NULL), NULL,
+    (t.w('rita'), '0003 1234 5678 9012', '16', NULL, NULL), ('0003123456789012', t.w('rita'), '16', NULL, NULL)]::dcep.instruction[]);
 SELECT sqlstate, message, kind, payer, payee, amount, class, institution FROM ours WHERE id > (SELECT id FROM began) ORDER BY id;
 SELECT count(*) FROM dcep.refusal AS r WHERE r::text ~ '28123456789|secret|much|key of|memo of|once';
 -- Where no line is paid it waits.
@@ -225,3 +226,48 @@ SELECT dcep.keep_refusals();
 SELECT * FROM dcep.waiting_refusals();
 SELECT * FROM t.audit();
 DROP FUNCTION t.seen;
+
+-- Whose attempt it was where code runs with another role's rights: of a wrapper the institution of the role that it lends; of an
+-- opening policy that of the policy's owner, whoever opens the wallet.
+TRUNCATE began; INSERT INTO began SELECT max(id) FROM dcep.refusal;
+CREATE ROLE regress_lent;
+CREATE SCHEMA regress_lent AUTHORIZATION regress_bank2;
+SET ROLE regress_bank2;
+GRANT USAGE ON SCHEMA regress_lent TO regress_lent;
+CREATE FUNCTION regress_lent.pays() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM dcep.transfer(t.w('rita'), t.w('rita'), 5);
+    RETURN 'paid';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END
+$$;
+CREATE FUNCTION regress_lent.closes() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM dcep.close_wallet(t.w('rudi'), true);
+    RETURN 'closed';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END
+$$;
+CREATE FUNCTION regress_lent.judges(institution integer, request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% as %', regress_lent.closes(), current_user;
+    RETURN '{"1": []}';
+END
+$$;
+SELECT dcep.set_opening_policy(2, 'behaviour', 'regress_lent.judges(integer, jsonb)');
+RESET ROLE;
+SELECT dcep.freeze(t.w('rudi'), 'debit', 'case 39');
+SET ROLE regress_lent;
+SELECT regress_lent.pays(), regress_lent.closes();
+RESET ROLE;
+SELECT t.open('rena', 2, 1);
+SELECT dcep.set_opening_policy(2, 'behaviour', NULL);
+SELECT dcep.unfreeze(t.w('rudi'), 'debit', 'case 39');
+SELECT dcep.keep_refusals();
+SELECT sqlstate, kind, payer, payee, amount, institution, by_us FROM ours WHERE id > (SELECT id FROM began) ORDER BY id;
+SET client_min_messages = warning;
+DROP SCHEMA regress_lent CASCADE;
+RESET client_min_messages;
+DROP ROLE regress_lent;

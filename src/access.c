@@ -220,7 +220,7 @@ dcep_access_sees_payments(int institution)
 int
 dcep_access_bound(int preferred)
 {
-	const Oid roles[] = {GetUserId(), GetOuterUserId()};
+	const Oid roles[] = {GetUserId(), dcep_access_caller()};
 
 	for (size_t i = 0; i < lengthof(roles); i++)
 	{

@@ -173,6 +173,7 @@ dcep_wallet_parse(const char *text, size_t len, int64_t *wallet)
 	int64_t value = 0;
 	int digits = 0;
 	bool separated = false;
+	const char *wrong;
 
 	for (size_t i = 0; i < len; i++)
 	{
@@ -193,8 +194,10 @@ dcep_wallet_parse(const char *text, size_t len, int64_t *wallet)
 	}
 	if (digits != DCEP_WALLET_DIGITS)
 		return "A wallet number has 16 digits.";
-	*wallet = value;
-	return dcep_wallet_check(value);
+	wrong = dcep_wallet_check(value);
+	if (wrong == NULL)
+		*wallet = value;
+	return wrong;
 }
 
 /* Writes 16 digits and a NUL. */

@@ -9,6 +9,7 @@
 
 #include "case.h"
 #include "checkpoint.h"
+#include "hidden.h"
 #include "kept.h"
 #include "keydir.h"
 #include "known.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 	dcep_checkpoint_init();
 	dcep_known_init();
 	dcep_kept_init();
+	dcep_hidden_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		dcep_refused_init();

@@ -179,14 +179,12 @@ dcep_read_device_key(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-#define OPTIONAL_TEXT(n) dcep_text(PG_ARGISNULL(n) ? (Datum) 0 : PG_GETARG_DATUM(n), PG_ARGISNULL(n))
-
 /* dcep.instruction_bytes(payer, payee, amount, key, memo, kind, token) → bytea */
 Datum
 dcep_instruction_bytes(PG_FUNCTION_ARGS)
 {
 	const DcepConfig *config = dcep_config_required();
-	DcepContext context = {.key = OPTIONAL_TEXT(3), .memo = OPTIONAL_TEXT(4), .token = OPTIONAL_TEXT(6)};
+	DcepContext context = {.key = DCEP_OPTIONAL_TEXT(3), .memo = DCEP_OPTIONAL_TEXT(4), .token = DCEP_OPTIONAL_TEXT(6)};
 	uint8 *bytes;
 	size_t len;
 

@@ -23,6 +23,19 @@ dcep_device_must_sign(int kind, int flags)
 		   (kind == DCEP_KIND_TRANSFER || kind == DCEP_KIND_EXCHANGE_OUT || kind == DCEP_KIND_TOKEN);
 }
 
+/* What of an instruction the payer's device has to have signed. */
+static inline DcepContext
+dcep_instruction_context(const DcepOrder *order, DcepText key, DcepText memo, DcepText token)
+{
+	return (DcepContext){.kind = order->kind,
+						 .payer = order->payer,
+						 .payee = order->payee,
+						 .amount = order->amount,
+						 .key = key,
+						 .memo = memo,
+						 .token = token};
+}
+
 /*
  * Has a key of the payer that holds at this time signed the instruction in the
  * context? Refuses with LG104 where not. `kept` becomes the signature as the journal

@@ -18,6 +18,7 @@
 
 #include "access.h"
 #include "argument.h"
+#include "device.h"
 #include "errcodes.h"
 #include "reserve.h"
 #include "spend.h"
@@ -38,6 +39,7 @@ static const struct
 	[DCEP_RULE_PAYEE_OPEN] = {"the payee is open", ERRCODE_DCEP_WALLET_CLOSED},
 	[DCEP_RULE_AMOUNT] = {"the amount is positive", ERRCODE_DCEP_AMOUNT_NOT_POSITIVE},
 	[DCEP_RULE_DISTINCT] = {"the payer is not the payee", ERRCODE_DCEP_PAYER_IS_PAYEE},
+	[DCEP_RULE_DEVICE] = {"the payer's device has signed the instruction", ERRCODE_DCEP_NOT_SIGNED_BY_DEVICE},
 	[DCEP_RULE_KIND] = {"this kind runs between these wallets", ERRCODE_INVALID_PARAMETER_VALUE},
 	[DCEP_RULE_PAYER_FREE] = {"the payer may pay", ERRCODE_DCEP_PAYER_BLOCKED},
 	[DCEP_RULE_PAYER_ORDERS] = {"no order forbids the payer to pay", ERRCODE_DCEP_PAYER_BLOCKED},
@@ -77,6 +79,9 @@ typedef struct Explanation
 {
 	const DcepConfig *config;
 	DcepOrder order;
+	DcepText key; /* with memo and signature: what the payer's device has signed, or absent */
+	DcepText memo;
+	DcepText device_signature;
 	DcepFacts facts;
 	DcepStatement looking; /* its tables alone, open for reading */
 	Snapshot snapshot;
@@ -176,12 +181,41 @@ ask_reserve(const Explanation *explanation, DcepRefusal *refusal)
 			   : dcep_reserve_foresee(dcep_wallet_institution(order->payer), order->amount, refusal);
 }
 
+/* Must the payer's device have signed? A signature that is given is looked at in any case. */
+static bool
+asks_device(const Explanation *explanation)
+{
+	return explanation->device_signature.data != NULL ||
+		   dcep_device_must_sign(explanation->order.kind, explanation->facts.payer->flags);
+}
+
+/* Has it signed? */
+static bool
+ask_device(const Explanation *explanation, DcepRefusal *refusal)
+{
+	const DcepContext context =
+		dcep_instruction_context(&explanation->order, explanation->key, explanation->memo, (DcepText){NULL, 0});
+	DcepText kept;
+
+	return dcep_device_check(explanation->config, &context, explanation->device_signature, explanation->facts.now,
+							 &kept, refusal);
+}
+
+/* Does a rule apply? */
+static bool
+applies(const Explanation *explanation, DcepRule rule)
+{
+	return dcep_rules_apply(rule, &explanation->facts) && (rule != DCEP_RULE_DEVICE || asks_device(explanation));
+}
+
 /* Asks a rule. */
 static bool
 ask(Explanation *explanation, DcepRule rule, DcepRefusal *refusal)
 {
 	switch (rule)
 	{
+		case DCEP_RULE_DEVICE:
+			return ask_device(explanation, refusal);
 		case DCEP_RULE_CAP:
 			return dcep_rules_cap(
 				&explanation->order, explanation->facts.payee_limits,
@@ -259,11 +293,14 @@ check_kind(int kind)
 						errdetail("Who pays to a token does not know the payee.")));
 }
 
-/* dcep.explain_transfer(payer, payee, amount, kind) → a row a rule */
+/* dcep.explain_transfer(payer, payee, amount, kind, key, memo, device_signature) → a row a rule */
 Datum
 dcep_explain_transfer(PG_FUNCTION_ARGS)
 {
-	Explanation explanation = {.config = dcep_config_required()};
+	Explanation explanation = {.config = dcep_config_required(),
+							   .key = DCEP_OPTIONAL_TEXT(4),
+							   .memo = DCEP_OPTIONAL_TEXT(5),
+							   .device_signature = DCEP_OPTIONAL_TEXT(6)};
 
 	dcep_require_arguments(fcinfo, 0, 4, "payer, payee, amount and kind");
 	explanation.order = (DcepOrder){.kind = dcep_config_kind(explanation.config, PG_GETARG_OID(3)),
@@ -276,7 +313,7 @@ dcep_explain_transfer(PG_FUNCTION_ARGS)
 	open_tables(&explanation);
 	gather_facts(&explanation);
 	for (DcepRule rule = DCEP_RULE_PAYER_EXISTS; rule <= DCEP_RULE_LAST; rule++)
-		if (dcep_rules_apply(rule, &explanation.facts) && may_tell(&explanation, rule))
+		if (applies(&explanation, rule) && may_tell(&explanation, rule))
 			put_row(&explanation, (ReturnSetInfo *) fcinfo->resultinfo, rule);
 	close_tables(&explanation);
 	return (Datum) 0;

@@ -83,6 +83,8 @@ extern TimestampTz dcep_pg_time(int64 unix_time);
 
 /* The text, or the bytes, of a text or bytea datum that may be null. */
 extern DcepText dcep_text(Datum value, bool is_null);
+/* The n-th argument of a function in SQL as one. */
+#define DCEP_OPTIONAL_TEXT(n) dcep_text(PG_ARGISNULL(n) ? (Datum) 0 : PG_GETARG_DATUM(n), PG_ARGISNULL(n))
 /* And back: a text or bytea datum, palloc'd, or null. */
 extern Datum dcep_text_datum(DcepText text, bool *is_null);
 

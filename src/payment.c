@@ -258,19 +258,6 @@ dcep_payment_raise_dropped(void)
 	pg_unreachable();
 }
 
-/* What the payer's device has to have signed. */
-static DcepContext
-instructed(const DcepInstruction *instruction)
-{
-	return (DcepContext){.kind = instruction->order.kind,
-						 .payer = instruction->order.payer,
-						 .payee = instruction->order.payee,
-						 .amount = instruction->order.amount,
-						 .key = instruction->key,
-						 .memo = instruction->memo,
-						 .token = instruction->token};
-}
-
 /* Has the payer's device signed, where it must? A signature that is given is verified in any case. */
 static bool
 check_device(Payment *payment)
@@ -281,7 +268,7 @@ check_device(Payment *payment)
 	if (instruction->device_signature.data == NULL &&
 		!dcep_device_must_sign(instruction->order.kind, payment->named->party.flags))
 		return true;
-	context = instructed(instruction);
+	context = dcep_instruction_context(&instruction->order, instruction->key, instruction->memo, instruction->token);
 	return dcep_device_check(payment->config, &context, instruction->device_signature, payment->now,
 							 &payment->device_signature, payment->refusal);
 }

@@ -37,8 +37,6 @@ enum
 	ARG_SIGNATURE
 };
 
-#define OPTIONAL_TEXT(n) dcep_text(PG_ARGISNULL(n) ? (Datum) 0 : PG_GETARG_DATUM(n), PG_ARGISNULL(n))
-
 /* Reads the act out of the arguments; false where its prev_hash is no hash. */
 static bool
 read_act(FunctionCallInfo fcinfo, DcepAct *act)
@@ -52,10 +50,10 @@ read_act(FunctionCallInfo fcinfo, DcepAct *act)
 	act->seq = PG_GETARG_INT64(ARG_SEQ);
 	act->id = PG_GETARG_INT64(ARG_ID);
 	act->entered_at = dcep_unix_time(PG_GETARG_TIMESTAMPTZ(ARG_ENTERED_AT));
-	act->kind = OPTIONAL_TEXT(ARG_KIND);
-	act->role = OPTIONAL_TEXT(ARG_ROLE);
-	act->case_no = OPTIONAL_TEXT(ARG_CASE_NO);
-	act->body = OPTIONAL_TEXT(ARG_BODY);
+	act->kind = DCEP_OPTIONAL_TEXT(ARG_KIND);
+	act->role = DCEP_OPTIONAL_TEXT(ARG_ROLE);
+	act->case_no = DCEP_OPTIONAL_TEXT(ARG_CASE_NO);
+	act->body = DCEP_OPTIONAL_TEXT(ARG_BODY);
 	return true;
 }
 

@@ -605,7 +605,7 @@ ask_limits(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
 bool
 dcep_rules_ask(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal)
 {
-	Assert(rule < DCEP_RULE_CAP);
+	Assert(rule < DCEP_RULE_CAP && rule != DCEP_RULE_DEVICE);
 	if (rule <= DCEP_RULE_KIND)
 		return ask_parties(rule, facts, refusal);
 	return rule <= DCEP_RULE_COUNT ? ask_restrictions(rule, facts, refusal) : ask_limits(rule, facts, refusal);

@@ -107,6 +107,7 @@ typedef enum DcepRule
 	DCEP_RULE_PAYEE_OPEN,
 	DCEP_RULE_AMOUNT,
 	DCEP_RULE_DISTINCT,
+	DCEP_RULE_DEVICE, /* the caller asks for it, who knows signatures */
 	DCEP_RULE_KIND,
 	DCEP_RULE_PAYER_FREE,
 	DCEP_RULE_PAYER_ORDERS,
@@ -147,7 +148,7 @@ typedef struct DcepFacts
 
 /* Does a rule apply? One that needs a wallet that does not exist, or an amount that is none, does not. */
 extern bool dcep_rules_apply(DcepRule rule, const DcepFacts *facts);
-/* Asks a rule that applies, of those before DCEP_RULE_CAP. */
+/* Asks a rule that applies, of those before DCEP_RULE_CAP but DCEP_RULE_DEVICE. */
 extern bool dcep_rules_ask(DcepRule rule, const DcepFacts *facts, DcepRefusal *refusal);
 
 #endif

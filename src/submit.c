@@ -35,6 +35,13 @@ enum
 	FIELD_COUNT
 };
 
+/* What the INSERT is given of a line: its fields, and the signature that came beside it. */
+enum
+{
+	COLUMN_DEVICE_SIGNATURE = FIELD_COUNT,
+	COLUMN_COUNT
+};
+
 /* Columns that dcep.submit() returns. */
 enum
 {
@@ -108,7 +115,7 @@ read_amount(DcepText field, int64 *amount, DcepRefusal *refusal)
 
 /* Reads one line, NULL where there is none; what cannot be read is refused right here. */
 static bool
-read_line(HeapTupleHeader record, DcepLine *line)
+read_line(HeapTupleHeader record, DcepText device_signature, DcepLine *line)
 {
 	DcepText field[FIELD_COUNT];
 	DcepOrder *order = &line->instruction.order;
@@ -126,7 +133,8 @@ read_line(HeapTupleHeader record, DcepLine *line)
 	order->kind = DCEP_KIND_TRANSFER;
 	line->instruction.key = field[FIELD_KEY];
 	line->instruction.memo = field[FIELD_MEMO];
-	line->instruction.token = line->instruction.device_signature = (DcepText){NULL, 0};
+	line->instruction.token = (DcepText){NULL, 0};
+	line->instruction.device_signature = device_signature;
 	return read_wallet(field[FIELD_PAYER], "payer", &order->payer, &line->refusal) &&
 		   read_wallet(field[FIELD_PAYEE], "payee", &order->payee, &line->refusal) &&
 		   read_amount(field[FIELD_AMOUNT], &order->amount, &line->refusal);
@@ -146,19 +154,62 @@ keep_unread(const DcepLine *line)
 								  .class = DCEP_KEPT_NO_CLASS});
 }
 
-/* Reads all lines of an instruction[]. */
-static DcepSubmission *
-read_submission(ArrayType *array)
+/* Elements of an array. */
+typedef struct Elements
 {
-	DcepSubmission *submission = palloc0(sizeof(DcepSubmission));
-	Datum *elements;
+	Datum *values;
 	bool *nulls;
+	int count;
+} Elements;
+
+/* Takes an array apart. */
+static Elements
+read_elements(ArrayType *array)
+{
+	Elements elements;
 	int16 len;
 	bool by_value;
 	char align;
 
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &by_value, &align);
-	deconstruct_array(array, ARR_ELEMTYPE(array), len, by_value, align, &elements, &nulls, &submission->line_count);
+	deconstruct_array(array, ARR_ELEMTYPE(array), len, by_value, align, &elements.values, &elements.nulls,
+					  &elements.count);
+	return elements;
+}
+
+/* The signatures of so many lines; none of them has one where there is no array. */
+static Elements
+read_signatures(ArrayType *array, int lines)
+{
+	Elements signatures = {NULL, NULL, 0};
+
+	if (array == NULL)
+		return signatures;
+	signatures = read_elements(array);
+	if (signatures.count != lines)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("device_signatures must have an element for each line"),
+						errdetail("There are %d lines and %d signatures.", lines, signatures.count),
+						errhint("A line without a signature has NULL in its place.")));
+	return signatures;
+}
+
+/* The signature of a line. */
+static DcepText
+signature_of(const Elements *signatures, int line)
+{
+	return signatures->count == 0 ? (DcepText){NULL, 0} : dcep_text(signatures->values[line], signatures->nulls[line]);
+}
+
+/* Reads all lines of an instruction[], and the signatures beside them. */
+static DcepSubmission *
+read_submission(ArrayType *array, ArrayType *device_signatures)
+{
+	DcepSubmission *submission = palloc0(sizeof(DcepSubmission));
+	Elements lines = read_elements(array);
+	Elements signatures = read_signatures(device_signatures, lines.count);
+
+	submission->line_count = lines.count;
 	submission->context = CurrentMemoryContext;
 	submission->line = MemoryContextAllocExtended(
 		CurrentMemoryContext, Max(1, submission->line_count) * sizeof(DcepLine), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -166,7 +217,8 @@ read_submission(ArrayType *array)
 	for (int i = 0; i < submission->line_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (read_line(nulls[i] ? NULL : DatumGetHeapTupleHeader(elements[i]), &submission->line[i]))
+		if (read_line(lines.nulls[i] ? NULL : DatumGetHeapTupleHeader(lines.values[i]), signature_of(&signatures, i),
+					  &submission->line[i]))
 			submission->row_line[submission->row_count++] = i;
 		else
 			keep_unread(&submission->line[i]);
@@ -326,7 +378,7 @@ typedef struct Column
 static void
 fill_columns(const DcepSubmission *submission, Column *columns)
 {
-	for (int i = 0; i < FIELD_COUNT; i++)
+	for (int i = 0; i < COLUMN_COUNT; i++)
 	{
 		columns[i].values = palloc(Max(1, submission->row_count) * sizeof(Datum));
 		columns[i].nulls = palloc0(Max(1, submission->row_count) * sizeof(bool));
@@ -340,6 +392,8 @@ fill_columns(const DcepSubmission *submission, Column *columns)
 		columns[FIELD_AMOUNT].values[row] = Int64GetDatum(instruction->order.amount);
 		columns[FIELD_KEY].values[row] = dcep_text_datum(instruction->key, &columns[FIELD_KEY].nulls[row]);
 		columns[FIELD_MEMO].values[row] = dcep_text_datum(instruction->memo, &columns[FIELD_MEMO].nulls[row]);
+		columns[COLUMN_DEVICE_SIGNATURE].values[row] =
+			dcep_text_datum(instruction->device_signature, &columns[COLUMN_DEVICE_SIGNATURE].nulls[row]);
 	}
 }
 
@@ -362,15 +416,15 @@ column_array(const Column *column, int rows)
 static void
 insert_rows(DcepSubmission *submission, Oid wallet_type)
 {
-	Column columns[FIELD_COUNT] = {
-		{.type = wallet_type}, {.type = wallet_type}, {.type = INT8OID}, {.type = TEXTOID}, {.type = TEXTOID}};
-	Oid types[FIELD_COUNT];
-	Datum values[FIELD_COUNT];
+	Column columns[COLUMN_COUNT] = {{.type = wallet_type}, {.type = wallet_type}, {.type = INT8OID},
+									{.type = TEXTOID},	   {.type = TEXTOID},	  {.type = BYTEAOID}};
+	Oid types[COLUMN_COUNT];
+	Datum values[COLUMN_COUNT];
 
 	if (submission->row_count == 0)
 		return;
 	fill_columns(submission, columns);
-	for (int i = 0; i < FIELD_COUNT; i++)
+	for (int i = 0; i < COLUMN_COUNT; i++)
 	{
 		types[i] = get_array_type(columns[i].type);
 		values[i] = column_array(&columns[i], submission->row_count);
@@ -379,10 +433,11 @@ insert_rows(DcepSubmission *submission, Oid wallet_type)
 	PG_TRY();
 	{
 		waiting = submission;
-		if (SPI_execute_with_args("INSERT INTO dcep.transfer (payer, payee, amount, key, memo) "
+		if (SPI_execute_with_args("INSERT INTO dcep.transfer (payer, payee, amount, key, memo, device_signature) "
 								  "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
-								  "pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))",
-								  FIELD_COUNT, types, values, NULL, false, 0) != SPI_OK_INSERT)
+								  "pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), "
+								  "pg_catalog.unnest($6))",
+								  COLUMN_COUNT, types, values, NULL, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not submit the lines");
 	}
 	PG_FINALLY();
@@ -418,7 +473,7 @@ fill_result(const DcepConfig *config, DcepJournal *journal, TupleDesc receipt_de
 	dcep_refusal_texts(refusal, &values[RESULT_MESSAGE], &nulls[RESULT_MESSAGE]);
 }
 
-/* dcep.submit(instructions) → one row a line */
+/* dcep.submit(instructions, device_signatures) → one row a line */
 Datum
 dcep_submit(PG_FUNCTION_ARGS)
 {
@@ -434,7 +489,7 @@ dcep_submit(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instructions must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 	receipt_desc = lookup_rowtype_tupdesc_copy(TupleDescAttr(result->setDesc, RESULT_RECEIPT)->atttypid, -1);
-	submission = read_submission(PG_GETARG_ARRAYTYPE_P(0));
+	submission = read_submission(PG_GETARG_ARRAYTYPE_P(0), PG_ARGISNULL(1) ? NULL : PG_GETARG_ARRAYTYPE_P(1));
 	insert_rows(submission, TupleDescAttr(receipt_desc, 2)->atttypid);
 	dcep_journal_open(&journal, false);
 	for (int i = 0; i < submission->line_count; i++)

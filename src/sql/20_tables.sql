@@ -460,7 +460,7 @@ CREATE TABLE dcep.token (
     used        boolean NOT NULL,
     computed    boolean NOT NULL,
     CHECK (valid_from < valid_until)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 CREATE INDEX token_wallet ON dcep.token (wallet);
 COMMENT ON TABLE dcep.token IS 'Payment tokens that the server accepts, by keyed hashes: who reads this cannot pay with it, but learns whose a token is. Nobody but the extension reads it. Rows stay until they expire, used or not';
 COMMENT ON COLUMN dcep.token.id IS 'Bytes 0 to 7 of the token''s keyed hash (dcep.ledger_secret)';

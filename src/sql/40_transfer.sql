@@ -93,11 +93,11 @@ CREATE TYPE dcep.instruction AS (
 COMMENT ON TYPE dcep.instruction IS
 'A line of a payment file: all text, so that a line that cannot be read is refused alone. ROW(payer, payee, amount, key, memo)::dcep.instruction converts typed columns';
 
-CREATE FUNCTION dcep.submit(instructions dcep.instruction[])
+CREATE FUNCTION dcep.submit(instructions dcep.instruction[], device_signatures bytea[] DEFAULT NULL)
     RETURNS TABLE (line integer, transfer bigint, receipt dcep.receipt, sqlstate text, message text, detail text, hint text)
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_submit';
-COMMENT ON FUNCTION dcep.submit(dcep.instruction[]) IS
-'Plays a payment file: executes the lines in order and returns one row a line, with the receipt, or with the SQLSTATE and message of its refusal. All in one transaction; a refused line changes nothing and sinks no other. Errors, of the whole: 22004, 55000';
+COMMENT ON FUNCTION dcep.submit(dcep.instruction[], bytea[]) IS
+'Plays a payment file: executes the lines in order and returns one row a line, with the receipt, or with the SQLSTATE and message of its refusal. All in one transaction; a refused line changes nothing and sinks no other. device_signatures has, where it is given, one element a line: the signature of the payer''s device, raw (64 bytes) or DER, or NULL. Errors, of the whole: 22004, 22023 (as many signatures as lines), 55000';
 
 CREATE FUNCTION dcep.balance(wallet dcep.wallet_id) RETURNS bigint
     LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'dcep_balance';

@@ -222,9 +222,11 @@ COMMENT ON FUNCTION dcep.order_disclosure(dcep.wallet_id, text, timestamptz, int
 
 CREATE FUNCTION dcep.disclose(wallet dcep.wallet_id, case_no text,
                               OUT act bigint, OUT version integer, OUT key_id text, OUT entered_at timestamptz, OUT ciphertext bytea)
+    RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     found_order bigint;
+    given record;
 BEGIN
     PERFORM dcep.require_authority(1, ARRAY['central_bank']);
     IF wallet IS NULL THEN
@@ -242,18 +244,22 @@ BEGIN
             DETAIL = format('Wallet %s, case "%s": no order of somebody else''s is in force.', wallet, case_no),
             HINT = 'A supervisor or the central bank orders it with dcep.order_disclosure(); who ordered it does not look.';
     END IF;
-    SELECT i.version, k.key_id, i.entered_at, i.ciphertext
-      INTO disclose.version, disclose.key_id, disclose.entered_at, disclose.ciphertext
-      FROM dcep.identity AS i LEFT JOIN dcep.identity_key AS k ON k.number = i.key_number
-     WHERE i.wallet = disclose.wallet ORDER BY i.version DESC LIMIT 1;
+    -- A later request brings what the earlier ones did not: the holder is in all of them.
+    SELECT max(i.version) AS version, encode(sha256(string_agg(i.ciphertext, '' ORDER BY i.version)), 'hex') AS sha256 INTO given
+      FROM dcep.identity AS i WHERE i.wallet = disclose.wallet;
     disclose.act := nextval('dcep.act_id_seq');
     PERFORM dcep.enter_act(1, disclose.act, 'disclose', disclose.case_no,
-        jsonb_build_object('wallet', disclose.wallet, 'order', found_order, 'version', disclose.version,
-                           'sha256', encode(sha256(disclose.ciphertext), 'hex')));
+        jsonb_build_object('wallet', disclose.wallet, 'order', found_order, 'version', given.version, 'sha256', given.sha256));
+    RETURN QUERY
+        SELECT disclose.act, i.version, k.key_id, i.entered_at, i.ciphertext
+          FROM (VALUES (disclose.wallet)) AS w (id)
+          LEFT JOIN dcep.identity AS i ON i.wallet = w.id AND i.version <= given.version
+          LEFT JOIN dcep.identity_key AS k ON k.number = i.key_number
+         ORDER BY i.version;
 END
 $$;
 COMMENT ON FUNCTION dcep.disclose(dcep.wallet_id, text) IS
-'Gives who is behind a wallet, as it was encrypted to the authentication centre''s key, and enters that as an act: who looked, when, under which order. Needs an order of dcep.order_disclosure() in force for this wallet and case, by another role. version, key_id, entered_at and ciphertext are NULL where nothing is on record, which is entered too. Without an order refused, and on record in dcep.refusal. By an identity officer of the central bank. Errors: 22004, 22023, 42501, 55000, LG220';
+'Gives who is behind a wallet, as it was encrypted to the authentication centre''s key, a row for each request that brought identification (the opening, then changes of class), and enters that as an act: who looked, when, under which order, at how many versions and their digest. Needs an order of dcep.order_disclosure() in force for this wallet and case, by another role. One row whose version, key_id, entered_at and ciphertext are NULL where nothing is on record, which is entered too. Without an order refused, and on record in dcep.refusal. By an identity officer of the central bank. Errors: 22004, 22023, 42501, 55000, LG220';
 
 CREATE VIEW dcep.disclosures AS
     SELECT a.id AS act, a.entered_at AS disclosed_at, a.by_role AS officer, a.case_no, o.wallet, o.id AS order_id, o.authority,

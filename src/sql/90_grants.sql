@@ -62,12 +62,12 @@ GRANT EXECUTE ON FUNCTION dcep.add_device_key(dcep.wallet_id, text, bytea), dcep
 GRANT SELECT ON dcep.wallet_limit, dcep.opening TO dcep_operator, dcep_central_bank;
 GRANT SELECT ON dcep.opening_policy TO dcep_operator;
 GRANT EXECUTE ON FUNCTION dcep.limits(dcep.wallet_id) TO dcep_operator, dcep_supervisor, dcep_central_bank;
-GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind)
+GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind, text, text, bytea)
     TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
-    dcep.submit(dcep.instruction[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
+    dcep.submit(dcep.instruction[], bytea[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),
     dcep.assess_opening(integer, jsonb), dcep.set_opening_policy(integer, text, regprocedure),
     dcep.change_class(dcep.wallet_id, jsonb), dcep.set_limits(dcep.wallet_id, jsonb),
     dcep.close_wallet(dcep.wallet_id, boolean), dcep.stock_tills(integer)

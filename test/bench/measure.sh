@@ -24,13 +24,13 @@ note()
 		'BEGIN { printf "%s %.1f %.2f\n", name, rate, (after - before) * 1e6 / done }' >>"$dir/figures"
 }
 
-# One measurement of single transactions: name, database, script or `builtin`, clients[, seconds to warm up[, seconds]].
+# One measurement of single transactions: name, database, script or `builtin`, clients[, seconds to warm up[, seconds[, option of pgbench…]]].
 # A new connection meets pages that its process has not mapped yet; the applications' ones are open
 # for long. So the first seconds do not count.
 measure()
 {
 	local name=$1 database=$2 script=$3 count=$4 warm=${5:-$warm_up} seconds=${6:-$each} before after rate
-	local options=(-n -M prepared -P 1 -c "$count" -j 2 -T "$((warm + seconds))")
+	local options=(-n -M prepared -P 1 -c "$count" -j 2 -T "$((warm + seconds))" "${@:7}")
 	[[ $database == tpcb ]] || options+=(-U bench_bank)
 	[[ $script == builtin ]] || options+=(-f "$script")
 	pgbench "${options[@]}" "$database" >"$dir/pgbench.out" 2>&1 &

@@ -11,6 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use DcepCentre;
+use DcepDevice;
 use DcepLedger;
 
 my $db = 'postgres';
@@ -83,16 +85,10 @@ is($node->safe_psql($db, "SELECT dcep.secret_mac('test', 'x')"), $mac, 'and the 
 
 SKIP:
 {
-	skip 'there is no gpg', 1 if system('gpg --version >/dev/null 2>&1') != 0;
+	skip 'there is no gpg', 1 if !DcepCentre::available();
 
-	local $ENV{GNUPGHOME} = "$work/gpg";
-	mkdir "$work/gpg", 0700;
-	my $gpg = 'gpg --batch --quiet --no-tty';
-	system_or_bail('sh', '-c', "$gpg --passphrase '' --quick-generate-key 'Authentication Centre' rsa2048 default never 2>/dev/null");
-	my ($fingerprint) = `$gpg --list-keys --with-colons` =~ /^fpr:+([0-9A-F]+):/m;
-	system_or_bail('sh', '-c', "$gpg --passphrase '' --quick-add-key $fingerprint rsa2048 encrypt never 2>/dev/null");
-	my $public = `$gpg --armor --export`;
-	my $private = `$gpg --armor --export-secret-keys`;
+	my $centre = DcepCentre->new($work);
+	my ($public, $private) = ($centre->{public}, $centre->{private});
 	(my $disguised = $private) =~ s/PRIVATE/PUBLIC/g;
 
 	$node->safe_psql($db, <<'SQL');
@@ -132,10 +128,7 @@ SQL
 
 	my $hex = as_login('regress_officer', $look);
 	like($hex, qr/^[0-9a-f]{200,}$/, 'the officer is given a ciphertext');
-	open my $fh, '>', "$work/cipher" or die $!;
-	print $fh pack 'H*', $hex;
-	close $fh;
-	my $clear = `$gpg --decrypt $work/cipher 2>/dev/null`;
+	my $clear = $centre->decrypt($hex);
 	like($clear, qr/王芳/, 'which the authentication centre reads');
 	like($clear, qr/"wallet": "$wallet"/, 'and which names the wallet that it belongs to');
 
@@ -156,32 +149,17 @@ SQL
 
 # --- devices -----------------------------------------------------------------------------------
 
-# Signs a file with openssl as a device does; returns hexadecimal digits.
-sub device_sign
-{
-	my ($suite, $key, $message) = @_;
-	open my $fh, '>', "$work/message" or die $!;
-	binmode $fh;
-	print $fh pack 'H*', $message;
-	close $fh;
-	my $digest = { ed25519 => '-rawin', p256 => '-rawin -digest sha256', sm2 => '-rawin -digest sm3 -pkeyopt distid:1234567812345678' }->{$suite};
-	system_or_bail('sh', '-c', "openssl pkeyutl -sign -inkey $key $digest -in $work/message -out $work/signature");
-	return unpack 'H*', slurp_file("$work/signature");
-}
-
 my $number = 6;
 for my $suite ('ed25519', 'p256', 'sm2')
 {
-	my $key = "$work/$suite.pem";
-	my $algorithm = { ed25519 => 'ED25519', p256 => 'EC -pkeyopt ec_paramgen_curve:P-256', sm2 => 'SM2' }->{$suite};
-	system_or_bail('sh', '-c', "openssl genpkey -algorithm $algorithm -out $key 2>/dev/null");
-	my $public = `openssl pkey -in $key -pubout`;
+	my $device = DcepDevice->new($work, $suite);
+	my $public = $device->public_pem;
 	$number += 3; # of bank 2
 	my ($payer, $payee) = split /\|/, $node->safe_psql($db, "SELECT w($number), w($number + 1)");
 
 	is(as_login('regress_bank2', "SELECT dcep.add_device_key('$payer', \$k\$$public\$k\$)"), 1, "$suite: a device key in PEM");
 	my $bytes = as_login('regress_bank2', "SELECT encode(dcep.instruction_bytes('$payer', '$payee', 250, 'k-1', 'for tea'), 'hex')");
-	my $signature = device_sign($suite, $key, $bytes);
+	my $signature = $device->sign(pack 'H*', $bytes);
 	my $pay = sub { sprintf "SELECT (dcep.transfer('$payer', '%s', %s, '%s', %s, '\\x%s')).seq", @_ };
 	is(as_login('regress_bank2', "SELECT dcep.transfer('$payer', '$payee', 250, 'k-1', 'for tea')"), 'LG104', "$suite: no payment without a signature");
 	for my $other ([ $payee, 251, 'k-1', "'for tea'" ], [ $payee, 250, 'k-2', "'for tea'" ], [ $payee, 250, 'k-1', "'for teas'" ],
@@ -197,21 +175,21 @@ for my $suite ('ed25519', 'p256', 'sm2')
 
 	# A bulk statement, and money back to the bank.
 	$bytes = as_login('regress_bank2', "SELECT encode(dcep.instruction_bytes('$payer', dcep.vault(2), 5, 'k-3', NULL, 'exchange_out'), 'hex')");
-	$signature = device_sign($suite, $key, $bytes);
+	$signature = $device->sign(pack 'H*', $bytes);
 	is(as_login('regress_bank2', "INSERT INTO dcep.transfer (kind, payer, payee, amount, key, device_signature) VALUES ('transfer', '$payer', dcep.vault(2), 5, 'k-3', '\\x$signature')"), 'LG104', "$suite: another kind is another instruction");
 	is(as_login('regress_bank2', "INSERT INTO dcep.transfer (kind, payer, payee, amount, key, device_signature) VALUES ('exchange_out', '$payer', dcep.vault(2), 5, 'k-3', '\\x$signature') RETURNING amount"), "5", "$suite: an INSERT pays");
 
 	# The next device, admitted by this one, and this one lost.
-	system_or_bail('sh', '-c', "openssl genpkey -algorithm ED25519 -out $work/next.pem 2>/dev/null");
-	my $next = `openssl pkey -in $work/next.pem -pubout`;
-	my $consent = device_sign($suite, $key, as_login('regress_bank2', "SELECT encode(dcep.device_key_message('$payer', \$k\$$next\$k\$), 'hex')"));
+	my $next_device = DcepDevice->new($work, 'ed25519');
+	my $next = $next_device->public_pem;
+	my $consent = $device->sign(pack 'H*', as_login('regress_bank2', "SELECT encode(dcep.device_key_message('$payer', \$k\$$next\$k\$), 'hex')"));
 	is(as_login('regress_bank2', "SELECT dcep.add_device_key('$payer', \$k\$$next\$k\$)"), 'LG104', "$suite: no second device without the first one's consent");
 	is(as_login('regress_bank2', "SELECT dcep.add_device_key('$payer', \$k\$$next\$k\$, '\\x$consent')"), 2, "$suite: with it, there is one");
 	$bytes = as_login('regress_bank2', "SELECT encode(dcep.instruction_bytes('$payer', '$payee', 1, 'k-4'), 'hex')");
-	$signature = device_sign($suite, $key, $bytes);
+	$signature = $device->sign(pack 'H*', $bytes);
 	is(as_login('regress_bank2', "SELECT dcep.revoke_device_key('$payer', 1, 'lost')"), '', "$suite: the first is revoked");
 	is(as_login('regress_bank2', $pay->($payee, 1, 'k-4', 'NULL', $signature)), 'LG104', "$suite: it pays nothing more");
-	like(as_login('regress_bank2', $pay->($payee, 1, 'k-4', 'NULL', device_sign('ed25519', "$work/next.pem", $bytes))), qr/^\d+$/, "$suite: the second does");
+	like(as_login('regress_bank2', $pay->($payee, 1, 'k-4', 'NULL', $next_device->sign(pack 'H*', $bytes))), qr/^\d+$/, "$suite: the second does");
 }
 is($node->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'the auditor finds nothing');
 

@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+#
+# Payments to tokens against plain ones, and issuing tokens, in a ledger with few tokens and in one with millions.
+#
+# A token is good for one payment, so each payment needs one of its own, and making it must not count. Tokens with consecutive digits are
+# entered before each measurement, as an owner can who knows the ledger's secret: token n pays wallet 7919 n modulo the wallets. So a client
+# counts on and knows the next one, and asks the server for nothing. The plain payment is the call of the same shape, dcep.transfer(),
+# with the same payer and payee, and draws the same numbers.
+#
+# Reads of its caller: dir, where files are kept; wallets, code, suite, each, warm_up, tokens, as in test/bench/run.
+
+dir=${dir:?} wallets=${wallets:?} code=${code:?} suite=${suite:?} each=${each:?} warm_up=${warm_up:?} tokens=${tokens:?}
+
+token_clients=8 token_rounds=${ROUNDS:-5}
+token_share=$(( (warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
+token_next=0
+token_zero=280000000000000000
+token_issued=$(( wallets < 2000 ? wallets : 2000 ))
+
+# pgbench commands for a payer, a payee and the payee's token.
+token_draw()
+{
+	cat <<-COMMANDS
+		\\set n :n + 1
+		\\set t :first + :client_id * $token_share + :n
+		\\set b :t * 7919 % $wallets
+		\\set a (:b + random(1, $wallets - 1)) % $wallets
+		\\set amount random(1, 1000)
+		\\set token $token_zero + :t
+	COMMANDS
+	wallet_commands a payer "$code"
+	wallet_commands b payee "$code"
+}
+
+write_token_scripts()
+{
+	{ token_draw; echo 'SELECT dcep.transfer(:payer, :payee, :amount);'; } >"$dir/token-plain.sql"
+	{ token_draw; echo 'SELECT dcep.pay_token(:payer, :token, :amount);'; } >"$dir/token-pay.sql"
+	{ token_draw; echo 'SELECT dcep.issue_token(:payer);'; } >"$dir/token-issue.sql"
+}
+
+# Enters the tokens of the next measurement: database.
+enter_tokens()
+{
+	token_next=$(( token_next + token_clients * token_share + 1 ))
+	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
+		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
+		SELECT ('x' || encode(substr(h.mac, 1, 8), 'hex'))::bit(64)::bigint, b.id, ('x' || encode(substr(h.mac, 9, 8), 'hex'))::bit(64)::bigint,
+		       now(), now() + interval '1 hour', false, true
+		  FROM (SELECT n, dcep.secret_mac('token', int8send($token_zero + n)) AS mac
+		          FROM generate_series($token_next::bigint, $token_next + $token_clients * $token_share) AS n OFFSET 0) AS h
+		  JOIN bench AS b ON b.n = h.n * 7919 % $wallets;
+	END
+}
+
+# Tokens of other wallets, which have armed theirs for an hour, 61 each: database.
+enter_sleepers()
+{
+	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
+		SET work_mem = '1GB';
+		CREATE TEMPORARY TABLE sleeper AS SELECT n, bench_wallet($code, 1000000 + n) AS wallet FROM generate_series(0, $tokens / 61) AS n;
+		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
+		SELECT ('x' || substr(md5(g.n::text), 1, 16))::bit(64)::bigint, s.wallet, g.n, date_trunc('minute', now()) + g.n % 61 * interval '1 minute',
+		       date_trunc('minute', now()) + (g.n % 61 + 2) * interval '1 minute', false, true
+		  FROM generate_series(0, $tokens - 1) AS g (n) JOIN sleeper AS s ON s.n = g.n / 61
+		 ORDER BY 1;
+		VACUUM ANALYZE dcep.token;
+		CHECKPOINT;
+	END
+}
+
+# One measurement: name, database, script.
+measure_token()
+{
+	[[ $3 != token-pay ]] || enter_tokens "$2"
+	measure "$1" "$2" "$dir/$3.sql" $token_clients "$warm_up" "$each" -D n=0 -D "first=$token_next"
+}
+
+# Microseconds of the server for each of many tokens that one statement issues, each of which holds a lock to its end: database.
+measure_issuing()
+{
+	time_statement "$1" "SELECT count(dcep.issue_token(id)) FROM bench WHERE n < $token_issued" | tail -1 |
+		awk -v n="$token_issued" '{ printf "%.1f", $1 * 1000 / n }'
+}
+
+measure_tokens()
+{
+	local database bulk_few bulk_many
+	write_token_scripts
+	for database in token_few token_many; do
+		createdb $database
+		psql -q -v suite="$suite" -v wallets="$wallets" -v bulk=1 -v code="$code" $database -f test/bench/setup.sql
+	done
+	enter_sleepers token_many
+	# Before the payments: these leave each wallet with dozens of tokens that are good for an hour, and a new one looks at all of its wallet's.
+	for (( round = 1; round <= token_rounds; round++ )); do
+		measure_token token-issue token_few token-issue
+		measure_token token-issue-many token_many token-issue
+	done
+	bulk_few=$(measure_issuing token_few) bulk_many=$(measure_issuing token_many)
+	for (( round = 1; round <= token_rounds; round++ )); do
+		measure_token token-plain token_few token-plain
+		measure_token token-pay token_few token-pay
+		measure_token token-plain-many token_many token-plain
+		measure_token token-pay-many token_many token-pay
+		echo "tokens, round $round of $token_rounds" >&2
+	done
+	row "payments by dcep.transfer(), $token_clients clients" token-plain token-plain ''
+	row 'payments to tokens / that' token-pay token-plain '>= 0.87'
+	figure 'CPU of a payment to a token / of dcep.transfer()' "$(printf %.2f "$(median_ratio token-pay token-plain 3)")" '<= 1.15'
+	row "the same with $tokens armed tokens / dcep.transfer() there" token-pay-many token-plain-many '>= 0.87'
+	figure 'CPU of a payment to a token there / of dcep.transfer()' "$(printf %.2f "$(median_ratio token-pay-many token-plain-many 3)")" '<= 1.15'
+	row "issuing a token, one a transaction, $token_clients clients" token-issue token-issue ''
+	figure 'CPU of it, us' "$(median token-issue 3)" '<= 150'
+	row "the same with $tokens armed tokens / that" token-issue-many token-issue '>= 0.87'
+	figure 'CPU of it, us' "$(median token-issue-many 3)" '<= 150'
+	figure "issuing $token_issued tokens in one statement, us a token" "$bulk_few" '<= 150'
+	figure "the same with $tokens armed tokens, us a token" "$bulk_many" '<= 150'
+}
