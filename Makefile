@@ -27,7 +27,7 @@ check:
 lint:
 	@test/lint
 format:
-	clang-format -i src/*.[ch] test/*/*.[ch]
+	clang-format -i src/*.[ch] signer/*.[ch] test/*/*.[ch]
 demo:
 	@demo/run
 demo-stop:
@@ -67,6 +67,11 @@ PIECES = $(filter-out $(UPDATES),$(call find_here,src/sql/*.sql))
 DATA = $(UPDATES)
 DATA_built = $(SCRIPT)
 
+# A program of its own, that knows nothing of PostgreSQL.
+SIGNER = dcep-signer
+SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,codec.c crypto.c note.c opening.c)
+EXTRA_CLEAN += $(SIGNER)
+
 # setup makes the ledger that the other tests use; they run one after another in one database.
 TESTS_FOUND = $(patsubst sql/%.sql,%,$(call find_here,sql/*.sql))
 REGRESS = $(filter setup,$(TESTS_FOUND)) $(filter-out setup teardown,$(TESTS_FOUND)) $(filter teardown,$(TESTS_FOUND))
@@ -84,6 +89,23 @@ include $(PGXS)
 
 # The sources are few: a changed header rebuilds them all.
 $(OBJS) $(OBJS:.o=.bc): $(OUR_HEADERS)
+
+all: $(SIGNER)
+
+$(SIGNER): $(SIGNER_SOURCES) $(OUR_HEADERS) $(call find_here,signer/*.h)
+	$(CC) $(CFLAGS) -I$(here)src $(LDFLAGS) -o $@ $(filter %.c,$^) -lcrypto
+
+install: install-signer
+uninstall: uninstall-signer
+.PHONY: install-signer uninstall-signer
+
+install-signer: $(SIGNER)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/extension'
+	$(INSTALL_PROGRAM) $(SIGNER) '$(DESTDIR)$(bindir)'
+	$(INSTALL_DATA) $(here)signer/dcep-signer.service '$(DESTDIR)$(datadir)/extension'
+
+uninstall-signer:
+	rm -f '$(DESTDIR)$(bindir)/$(SIGNER)' '$(DESTDIR)$(datadir)/extension/dcep-signer.service'
 
 $(SCRIPT): $(PIECES) $(this)
 	@echo "assembling $@"

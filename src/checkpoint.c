@@ -25,7 +25,7 @@ dcep_make_log_key(PG_FUNCTION_ARGS)
 	DcepSigningKey key = {.institution = DCEP_KEYS_OF_LOG, .number = PG_GETARG_INT32(0), .suite = DCEP_SUITE_ED25519};
 
 	PreventCommandIfReadOnly("dcep.make_log_key()");
-	dcep_keyfile_create(&key);
+	dcep_keyfile_create(&key, DCEP_SIGNER_FILE);
 	return dcep_bytes_datum(key.public_key, key.public_len);
 }
 
@@ -44,7 +44,7 @@ dcep_sign_note(PG_FUNCTION_ARGS)
 	if (VARSIZE_ANY_EXHDR(public_key) != 32 || !dcep_note_is_name((DcepSpan){name, strlen(name)}))
 		elog(ERROR, "dcep.sign_note() was called wrongly");
 	memcpy(key.public_key, VARDATA_ANY(public_key), key.public_len);
-	if (!dcep_note_sign(dcep_keyring_own(&key)->private_pair, name, span, line))
+	if (!dcep_note_sign(dcep_keyring_own(&key)->signer->pair, name, span, line))
 		dcep_crypto_raise("sign a checkpoint");
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%.*s\n%s", (int) span.len, span.at, line)));
 }

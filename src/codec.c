@@ -578,6 +578,126 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 	assert(at == out + dcep_context_length(context));
 }
 
+/* Takes so many bytes; NULL where there are not as many. */
+const uint8_t *
+dcep_take_bytes(DcepReader *reader, size_t len)
+{
+	const uint8_t *from = reader->at;
+
+	if (from == NULL || (size_t) (reader->end - from) < len)
+	{
+		reader->at = NULL;
+		return NULL;
+	}
+	reader->at += len;
+	return from;
+}
+
+/* Takes a number of one, two, four or eight bytes; 0 where they are not there. */
+uint64_t
+dcep_take_number(DcepReader *reader, size_t len)
+{
+	const uint8_t *bytes = dcep_take_bytes(reader, len);
+	uint64_t number = 0;
+
+	for (size_t i = 0; bytes != NULL && i < len; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
+/* Takes a field of this length; NULL where another one stands there. */
+static const uint8_t *
+take_field(DcepReader *reader, uint32_t len)
+{
+	const uint8_t *length = dcep_take_bytes(reader, 4);
+
+	if (length != NULL && dcep_get_u32(length) != len)
+		reader->at = NULL;
+	return dcep_take_bytes(reader, len);
+}
+
+/* Takes a field of 8 bytes; 0 where there is none. */
+static int64_t
+take_field_number(DcepReader *reader)
+{
+	const uint8_t *field = take_field(reader, 8);
+
+	return field == NULL ? 0 : (int64_t) dcep_get_u64(field);
+}
+
+/* Takes a text that may be absent. */
+static DcepText
+take_field_text(DcepReader *reader)
+{
+	const uint8_t *length = dcep_take_bytes(reader, 4);
+	DcepText text = {NULL, 0};
+
+	if (length == NULL || dcep_get_u32(length) == ABSENT_LEN)
+		return text;
+	text.len = dcep_get_u32(length);
+	text.data = (const char *) dcep_take_bytes(reader, text.len);
+	return text;
+}
+
+/* Takes the consumed coin ids; returns their number. */
+static uint32_t
+take_field_inputs(DcepReader *reader, int64_t *inputs)
+{
+	const uint8_t *length = dcep_take_bytes(reader, 4);
+	uint32_t len = length == NULL ? 0 : dcep_get_u32(length);
+	const uint8_t *ids = dcep_take_bytes(reader, len);
+
+	if (ids == NULL || len % 8 != 0)
+	{
+		reader->at = NULL;
+		return 0;
+	}
+	for (uint32_t i = 0; i < len / 8; i++)
+		inputs[i] = (int64_t) dcep_get_u64(ids + 8 * (size_t) i);
+	return len / 8;
+}
+
+/* Takes the two fields that most contexts end without. */
+static void
+take_instruction(DcepReader *reader, DcepContext *context)
+{
+	context->token = take_field_text(reader);
+	context->device_signature = take_field_text(reader);
+	if (!has_instruction(context) || (context->token.data != NULL && context->token.len != DCEP_TOKEN_PROOF_LEN) ||
+		(context->device_signature.data != NULL && context->device_signature.len != DCEP_SIGNATURE_LEN))
+		reader->at = NULL;
+}
+
+/* Reads a context. */
+const char *
+dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t *inputs)
+{
+	DcepReader reader = {bytes, bytes + len};
+	const uint8_t *tag = dcep_take_bytes(&reader, CONTEXT_TAG_LEN);
+	const uint8_t *prev_hash = take_field(&reader, DCEP_HASH_LEN);
+	const uint8_t *kind;
+
+	memset(context, 0, sizeof(*context));
+	context->seq = take_field_number(&reader);
+	context->id = take_field_number(&reader);
+	kind = take_field(&reader, 1);
+	context->payer = take_field_number(&reader);
+	context->payee = take_field_number(&reader);
+	context->amount = take_field_number(&reader);
+	context->created_at = take_field_number(&reader);
+	context->key = take_field_text(&reader);
+	context->inputs = inputs;
+	context->input_count = take_field_inputs(&reader, inputs);
+	context->memo = take_field_text(&reader);
+	if (reader.at != NULL && reader.at != reader.end)
+		take_instruction(&reader, context);
+	if (reader.at == NULL || reader.at != reader.end || memcmp(tag, "dcep context v1", CONTEXT_TAG_LEN) != 0)
+		return "The bytes are not the context of a transfer.";
+	memcpy(context->prev_hash, prev_hash, DCEP_HASH_LEN);
+	context->kind = *kind;
+	return NULL;
+}
+
 /* Number of bytes that dcep_instruction_put() writes. */
 size_t
 dcep_instruction_length(const DcepContext *context)

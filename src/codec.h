@@ -55,6 +55,17 @@ extern uint16_t dcep_get_u16(const uint8_t *from);
 extern uint32_t dcep_get_u32(const uint8_t *from);
 extern uint64_t dcep_get_u64(const uint8_t *from);
 
+/* What is left to read of some bytes; `at` is NULL once they have turned out to be too short or wrong. */
+typedef struct DcepReader
+{
+	const uint8_t *at;
+	const uint8_t *end;
+} DcepReader;
+
+/* Takes bytes, NULL where there are not as many; a number of at most 8 bytes, 0 where it is not there. */
+extern const uint8_t *dcep_take_bytes(DcepReader *reader, size_t len);
+extern uint64_t dcep_take_number(DcepReader *reader, size_t len);
+
 /* --- wallet numbers ------------------------------------------------------ */
 
 #define DCEP_WALLET_DIGITS 16
@@ -211,5 +222,11 @@ extern size_t dcep_context_length(const DcepContext *context);
 
 /* Writes exactly dcep_context_length() bytes. */
 extern void dcep_context_put(const DcepContext *context, uint8_t *out);
+
+/*
+ * Reads a context, and nothing but one: what dcep_context_put() would not write is refused. Texts point into
+ * `bytes`; `inputs` has room for len / 8 ids. What the fields are worth is for the caller to judge.
+ */
+extern const char *dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t *inputs);
 
 #endif

@@ -592,6 +592,23 @@ dcep_key_from_pem(const char *pem, size_t len)
 	return key;
 }
 
+/* Makes a key pair of a private key that a token keeps; it must sign for itself. */
+DcepKeyPair *
+dcep_key_wrap(void *pkey)
+{
+	DcepKeyPair *key;
+
+	begin_call();
+	key = wrap_key(pkey, true);
+	if (key != NULL && !signs_for_itself(key))
+	{
+		dcep_key_free(key);
+		dcep_crypto_fail("the token does not sign with this key");
+		return NULL;
+	}
+	return key;
+}
+
 /* The suite of a key pair. */
 int
 dcep_key_suite(const DcepKeyPair *key)
