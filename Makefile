@@ -93,7 +93,7 @@ $(OBJS) $(OBJS:.o=.bc): $(OUR_HEADERS)
 all: $(SIGNER)
 
 $(SIGNER): $(SIGNER_SOURCES) $(OUR_HEADERS) $(call find_here,signer/*.h)
-	$(CC) $(CFLAGS) -I$(here)src $(LDFLAGS) -o $@ $(filter %.c,$^) -lcrypto
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -I$(here)src $(LDFLAGS) -o $@ $(filter %.c,$^) -lcrypto
 
 install: install-signer
 uninstall: uninstall-signer

@@ -25,7 +25,7 @@ typedef struct Item
 	bool burns;
 	bool issues;
 	bool leaves;
-	int64_t minted;   /* what counts against the quota */
+	int64_t minted; /* what counts against the quota */
 	int64_t paid_out;
 	DcepOpening opening;
 } Item;
@@ -64,8 +64,7 @@ finish_answer(Buffer *answer, size_t begin)
 }
 
 /* Refuses, with a sentence; returns false. */
-static bool __attribute__((format(printf, 3, 4)))
-refuse(Case *judged, DcepWireRefusal reason, const char *format, ...)
+static bool __attribute__((format(printf, 3, 4))) refuse(Case *judged, DcepWireRefusal reason, const char *format, ...)
 {
 	char text[400];
 	va_list arguments;
@@ -126,8 +125,8 @@ take_items(Case *judged, DcepReader *request)
 		used += item->context.input_count;
 		item->issues = item->context.kind == DCEP_KIND_ISSUE;
 		item->burns = item->context.kind == DCEP_KIND_REDEEM;
-		item->leaves = item->burns ||
-					   store_institution(judged->store, dcep_wallet_institution(item->context.payee)) == NULL;
+		item->leaves =
+			item->burns || store_institution(judged->store, dcep_wallet_institution(item->context.payee)) == NULL;
 	}
 	return true;
 }
@@ -204,8 +203,8 @@ check_item(Case *judged, const Item *item, int64_t last_id)
 {
 	const DcepContext *context = &item->context;
 	int code = judged->key->institution->code;
-	int64_t distance = context->created_at > judged->now ? context->created_at - judged->now
-														 : judged->now - context->created_at;
+	int64_t distance =
+		context->created_at > judged->now ? context->created_at - judged->now : judged->now - context->created_at;
 
 	if (context->id <= last_id || context->id > TRANSFER_ID_MAX || context->seq < 1 || context->amount < 1 ||
 		item->change < 0 || context->kind < 1 || context->kind > DCEP_KIND_MAX || context->created_at < 0 ||
@@ -373,8 +372,7 @@ move_coins(Case *judged, Item *item, uint64_t serial)
 	for (uint32_t i = 0; i < context->input_count; i++)
 	{
 		int64_t id = context->inputs[i];
-		int64_t uncovered =
-			coins_consume(coins, id, context->payer, find_amount(judged, index, id), serial);
+		int64_t uncovered = coins_consume(coins, id, context->payer, find_amount(judged, index, id), serial);
 
 		if (__builtin_add_overflow(item->minted, uncovered, &item->minted))
 			item->minted = INT64_MAX;
@@ -410,8 +408,8 @@ check_limit(Case *judged, const char *what, int64_t used, int64_t more, int64_t 
 	if (more == 0 || limit == QUOTA_NO_LIMIT || (used <= limit && more <= limit - used))
 		return true;
 	return refuse(judged, DCEP_WIRE_OVER_QUOTA, "Institution %04d would %s %lld more; it has %lld left of %lld.",
-				  judged->key->institution->code, what, (long long) more,
-				  used < limit ? (long long) (limit - used) : 0, (long long) limit);
+				  judged->key->institution->code, what, (long long) more, used < limit ? (long long) (limit - used) : 0,
+				  (long long) limit);
 }
 
 /* Do the limits allow what the request mints and pays out? */

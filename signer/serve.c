@@ -1,8 +1,6 @@
 /*
  * serve.c: the signer's socket.
  */
-#define _GNU_SOURCE /* peer credentials, ppoll */
-
 #include "serve.h"
 
 #include <errno.h>
@@ -198,8 +196,8 @@ wait_for_work(Server *server, const sigset_t *unblocked)
 	{
 		const Client *client = &server->client[i];
 
-		server->poll[1 + i] = (struct pollfd){
-			.fd = client->sock, .events = (short) (POLLIN | (client->out.len > 0 ? POLLOUT : 0))};
+		server->poll[1 + i] =
+			(struct pollfd){.fd = client->sock, .events = (short) (POLLIN | (client->out.len > 0 ? POLLOUT : 0))};
 	}
 	if (ppoll(server->poll, (nfds_t) server->count + 1, NULL, unblocked) < 0)
 		for (int i = 0; i <= server->count; i++)

@@ -128,8 +128,7 @@ add_institution(Store *store, const char *text)
 		die("signer.conf: \"institution %s\" is not a code, a currency and its exponent", text);
 	if (store_institution(store, code) != NULL)
 		die("signer.conf: institution %04d stands there twice", code);
-	store->institution =
-		realloc(store->institution, (size_t) (store->institution_count + 1) * sizeof(Institution));
+	store->institution = realloc(store->institution, (size_t) (store->institution_count + 1) * sizeof(Institution));
 	if (store->institution == NULL)
 		die("out of memory");
 	institution = &store->institution[store->institution_count++];

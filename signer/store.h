@@ -25,7 +25,7 @@ typedef struct Institution
 	int code;
 	char currency[DCEP_CURRENCY_LEN];
 	int exponent;
-	Quota quota; /* number 0: none can be used */
+	Quota quota;		   /* number 0: none can be used */
 	int64_t logged_number; /* of the newest statement that the log has, and its hash */
 	uint8_t logged_hash[DCEP_HASH_LEN];
 	int64_t period; /* of the counts for a period, in microseconds; 0 for none */

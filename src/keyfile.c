@@ -46,8 +46,8 @@ key_path(const DcepSigningKey *key, DcepSignerKind kind)
 
 	if (!dcep_hash(DCEP_SUITE_ED25519, &piece, 1, digest))
 		dcep_crypto_raise("name a key file");
-	return dcep_keydir_path(psprintf("%04d-%d-%s.%s", key->institution, key->number, dcep_keydir_digits(digest),
-									 kinds[kind].ending));
+	return dcep_keydir_path(
+		psprintf("%04d-%d-%s.%s", key->institution, key->number, dcep_keydir_digits(digest), kinds[kind].ending));
 }
 
 /* Path of the file that keys of a kind get a copy of. */
@@ -251,10 +251,9 @@ adopt_token(DcepSigningKey *key, const char *pattern)
 	key->public_len = (int) dcep_key_public(pair, key->public_key);
 	dcep_key_free(pair);
 	if (suite != key->suite)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the token's key is not of suite %s", dcep_suite_name(key->suite)),
-				 errdetail("It is of suite %s.", suite ? dcep_suite_name(suite) : "unknown")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the token's key is not of suite %s", dcep_suite_name(key->suite)),
+						errdetail("It is of suite %s.", suite ? dcep_suite_name(suite) : "unknown")));
 }
 
 /* Makes a key. */

@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "errcodes.h"
@@ -22,7 +23,7 @@ typedef struct Connection
 {
 	struct Connection *next;
 	char *path;
-	int sock; /* -1 between two */
+	int sock;  /* -1 between two */
 	bool busy; /* a request has not been answered in full */
 	WaitEventSet *events;
 } Connection;

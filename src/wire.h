@@ -22,10 +22,10 @@
 #define DCEP_WIRE_STATUS 'Q'	/* an institution */
 
 /* Answers. */
-#define DCEP_WIRE_KEY 'k'	 /* public key */
-#define DCEP_WIRE_SIGNED 's' /* what was signed, signature */
-#define DCEP_WIRE_NEED 'n'	 /* ids of coins that must be shown */
-#define DCEP_WIRE_STATE 'q'	 /* counter, head of the log, quota */
+#define DCEP_WIRE_KEY 'k'	  /* public key */
+#define DCEP_WIRE_SIGNED 's'  /* what was signed, signature */
+#define DCEP_WIRE_NEED 'n'	  /* ids of coins that must be shown */
+#define DCEP_WIRE_STATE 'q'	  /* counter, head of the log, quota */
 #define DCEP_WIRE_REFUSED 'e' /* why, a sentence */
 
 /* Why a request was refused. */
