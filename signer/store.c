@@ -387,10 +387,12 @@ read_key(Store *store, const char *name)
 	Institution *institution;
 	DcepKeyPair *pair;
 	const char *wrong;
+	char digits[DCEP_HASH_LEN + 1];
 	int code;
 	unsigned number;
+	int end;
 
-	if (sscanf(name, "%4d-%u-", &code, &number) != 2)
+	if (sscanf(name, "%4d-%u-%32[0-9a-f]%n", &code, &number, digits, &end) != 3 || strcmp(name + end, ".pem") != 0)
 		return;
 	institution = store_institution(store, code);
 	if (institution == NULL)

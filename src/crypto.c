@@ -318,6 +318,16 @@ export_coordinate(EVP_PKEY *pkey, const char *name, uint8_t out[COORDINATE_LEN])
 	return done;
 }
 
+/* Copies the public point of a key that stays in a token, of which OpenSSL gives no coordinates. */
+static bool
+export_point(EVP_PKEY *pkey, uint8_t out[POINT_LEN])
+{
+	size_t len = 0;
+
+	return EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, out, POINT_LEN, &len) == 1 &&
+		   len == POINT_LEN && out[0] == POINT_CONVERSION_UNCOMPRESSED;
+}
+
 /* Copies the raw public key into the pair. */
 static bool
 export_public(DcepKeyPair *key)
@@ -330,8 +340,9 @@ export_public(DcepKeyPair *key)
 		return EVP_PKEY_get_raw_public_key(key->pkey, key->public_key, &len) == 1 && len == key->public_len;
 	}
 	key->public_key[0] = POINT_CONVERSION_UNCOMPRESSED;
-	return export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, key->public_key + 1) &&
-		   export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, key->public_key + 1 + COORDINATE_LEN);
+	return (export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, key->public_key + 1) &&
+			export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, key->public_key + 1 + COORDINATE_LEN)) ||
+		   export_point(key->pkey, key->public_key);
 }
 
 /* Makes the contexts that signing and verifying keep using. */
