@@ -322,10 +322,14 @@ export_coordinate(EVP_PKEY *pkey, const char *name, uint8_t out[COORDINATE_LEN])
 static bool
 export_point(EVP_PKEY *pkey, uint8_t out[POINT_LEN])
 {
-	size_t len = 0;
+	unsigned char *point = NULL;
+	size_t len = EVP_PKEY_get1_encoded_public_key(pkey, &point);
+	bool done = len == POINT_LEN && point[0] == POINT_CONVERSION_UNCOMPRESSED;
 
-	return EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, out, POINT_LEN, &len) == 1 &&
-		   len == POINT_LEN && out[0] == POINT_CONVERSION_UNCOMPRESSED;
+	if (done)
+		memcpy(out, point, POINT_LEN);
+	OPENSSL_free(point);
+	return done;
 }
 
 /* Copies the raw public key into the pair. */
@@ -802,7 +806,12 @@ dcep_sign(DcepKeyPair *key, const void *message, size_t len, uint8_t signature[D
 		done = sign_oneshot(key, message, len, signature);
 	else
 		done = sign_hash(key, message, len, signature);
-	return done || fail("could not sign");
+	if (!done)
+		return fail("could not sign");
+	/* Engines leave complaints even where they have signed. */
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+	return true;
 }
 
 /* Puts OpenSSL's answer into a verdict: a refusal for want of memory says nothing about the signature. */

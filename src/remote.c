@@ -132,22 +132,42 @@ find_connection(const char *path)
 	return connection;
 }
 
-/* The same, open. */
+/* Opens a connection unless it is open; false, with a reason in errno, where it cannot be done. */
+static bool
+open_up(Connection *connection)
+{
+	if (connection->sock >= 0 && is_stale(connection))
+		hang_up(connection);
+	if (connection->sock >= 0)
+		return true;
+	connection->busy = true; /* should anything interrupt what follows */
+	if (!dial(connection))
+		return false;
+	prepare_waiting(connection);
+	return true;
+}
+
+/* The backend's connection to a socket, open. */
 static Connection *
 open_connection(const char *path)
 {
 	Connection *connection = find_connection(path);
 
-	if (connection->sock >= 0 && is_stale(connection))
-		hang_up(connection);
-	if (connection->sock < 0)
-	{
-		connection->busy = true; /* should anything interrupt what follows */
-		if (!dial(connection))
-			raise_unreachable(connection, psprintf("The socket cannot be connected to: %s", strerror(errno)));
-		prepare_waiting(connection);
-	}
+	if (!open_up(connection))
+		raise_unreachable(connection, psprintf("The socket cannot be connected to: %s", strerror(errno)));
 	return connection;
+}
+
+/* Does somebody listen? */
+bool
+dcep_remote_is_there(const DcepSigner *signer)
+{
+	Connection *connection = find_connection(signer->socket);
+
+	if (open_up(connection))
+		return true;
+	hang_up(connection);
+	return false;
 }
 
 /* Waits until the socket can be read, or written. */

@@ -21,6 +21,9 @@ extern void dcep_remote_sign_transfers(const DcepSigner *signer, DcepShown *show
 extern void dcep_remote_sign_record(const DcepSigner *signer, const uint8 *bytes, size_t len,
 									const uint8 hash[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN]);
 
+/* Does somebody listen at the signer's socket? */
+extern bool dcep_remote_is_there(const DcepSigner *signer);
+
 /* How an institution stands with the process that holds its key. */
 typedef struct DcepRemoteState
 {

@@ -39,14 +39,17 @@ put_number(Datum *values, bool *nulls, int column, int64 number, bool there)
 	nulls[column] = !there;
 }
 
-/* Asks the process that holds a key. */
+/* Asks the process that holds a key, if it is there. */
 static void
 put_state(const DcepSigningKey *key, Datum *values, bool *nulls)
 {
+	const DcepSigner *signer = dcep_keyring_own(key)->signer;
 	DcepRemoteState state;
 	bool in_force;
 
-	dcep_remote_state(dcep_keyring_own(key)->signer, key->institution, &state);
+	if (!dcep_remote_is_there(signer))
+		return;
+	dcep_remote_state(signer, key->institution, &state);
 	in_force = state.statement > 0;
 	put_number(values, nulls, STATUS_COUNTER, state.counter, true);
 	values[STATUS_HEAD] = dcep_bytes_datum(state.head, DCEP_HASH_LEN);

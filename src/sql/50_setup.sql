@@ -186,7 +186,7 @@ CREATE FUNCTION dcep.signer_status()
                    minted bigint, mint_limit bigint, paid_out bigint, payout_limit bigint)
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_signer_status';
 COMMENT ON FUNCTION dcep.signer_status() IS
-'How each institution''s present key signs: kind (file, pkcs11, process), and of a process how far its log is (number and hash of the last record), which quota statement is in force (NULL: none), and what counts against its limits in minor units (a limit is NULL where there is none). Institutions whose key cannot be used have NULL as kind. By the central bank: all; by others: their own. Errors: 55000 (a process is not there)';
+'How each institution''s present key signs: kind (file, pkcs11, process), and of a process how far its log is (number and hash of the last record), which quota statement is in force (NULL: none), and what counts against its limits in minor units (a limit is NULL where there is none). Of a process that is not there that is all NULL; kind is NULL where the key''s file is missing. By the central bank: all; by others: their own. Errors: 55000 (a key''s file cannot be used, a process answers otherwise than it should)';
 
 CREATE FUNCTION dcep.generate_secret() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_secret';
