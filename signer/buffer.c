@@ -9,8 +9,7 @@
 #include <string.h>
 
 /* Says something, a line. */
-static void __attribute__((format(printf, 1, 0)))
-say_line(const char *format, va_list arguments)
+static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list arguments)
 {
 	fputs("dcep-signer: ", stderr);
 	vfprintf(stderr, format, arguments);
