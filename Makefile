@@ -12,10 +12,10 @@
 # make format        puts the formatting right
 # make demo          plays a day of the currency; SEED=n, DATA=folder; make demo-stop ends its server
 # make report        the page of a day, OUT/report.html; OUT=folder, and DATABASE=name, DAY=, AS=role, CASE=, TOP=rows
-# make bench, soak   speed; endurance
+# make bench, soak   speed; endurance. make bench-signer: what it costs that dcep-signer signs
 # make private-clean stops the private servers and removes them
 
-TOOLS = check lint format demo demo-stop report bench soak private-clean
+TOOLS = check lint format demo demo-stop report bench bench-signer soak private-clean
 
 # Kept apart from PGXS, which is not there yet when one of them installs the packages.
 ifneq ($(filter $(TOOLS),$(MAKECMDGOALS)),)
@@ -27,7 +27,7 @@ check:
 lint:
 	@test/lint
 format:
-	clang-format -i src/*.[ch] signer/*.[ch] test/*/*.[ch]
+	clang-format -i src/*.[ch] signer/*.[ch] test/*/*.[ch] test/unit/signer/*.[ch]
 demo:
 	@demo/run
 demo-stop:
@@ -36,6 +36,8 @@ report:
 	@report/run
 bench:
 	@test/bench/run
+bench-signer:
+	@test/bench/signer
 soak:
 	@test/bench/soak
 private-clean:

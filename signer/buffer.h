@@ -23,6 +23,15 @@ extern void buffer_put_number(Buffer *buffer, uint64_t number, int bytes);
 extern void buffer_drop(Buffer *buffer, size_t len);
 extern void buffer_free(Buffer *buffer);
 
+/* The sum of two amounts; INT64_MAX where it is more. */
+static inline int64_t
+sum_up(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 /* Memory of so many zeros, or the end. */
 extern void *zeros(size_t count, size_t size);
 

@@ -30,6 +30,7 @@ typedef struct Coin
 	int64_t owner;
 	int64_t amount;	   /* 0 where it is not known */
 	uint64_t consumer; /* serial of the transfer that has consumed it last, or 0 */
+	bool is_void;	   /* the transfer that minted it is: nobody has it to spend */
 } Coin;
 
 /* A transfer that is remembered. */
@@ -278,46 +279,48 @@ static int64_t make_void(Coins *coins, Transfer *transfer, int depth);
 static int64_t
 void_output(Coins *coins, int64_t id, int64_t amount, int depth)
 {
-	const Coin *coin;
-	Transfer *consumer;
+	Coin *coin = find_coin(coins, id);
+	Transfer *consumer = coin == NULL ? NULL : find_transfer(coins, coin->consumer);
+	bool consumed = is_consumed(coins, id);
 
-	if (!is_consumed(coins, id))
-	{
-		mark_consumed(coins, id);
-		return 0;
-	}
-	coin = find_coin(coins, id);
-	consumer = coin == NULL ? NULL : find_transfer(coins, coin->consumer);
-	if (consumer == NULL || depth == 0)
+	if (consumed && (consumer == NULL || depth == 0))
 		return amount;
-	return make_void(coins, consumer, depth - 1);
+	if (coin != NULL)
+	{
+		save(coins, coin, sizeof(Coin));
+		coin->is_void = true;
+	}
+	if (consumed)
+		return make_void(coins, consumer, depth - 1);
+	mark_consumed(coins, id);
+	return 0;
 }
 
 /* Makes a transfer void, and all that followed from it. Returns what has gone where that does not reach. */
 static int64_t
 make_void(Coins *coins, Transfer *transfer, int depth)
 {
-	int64_t gone = 0;
+	int64_t gone;
 
 	if (transfer->is_void)
 		return 0;
 	save(coins, transfer, sizeof(Transfer));
 	transfer->is_void = true;
 	if (transfer->leaves)
-		gone += transfer->amount;
+		gone = transfer->amount;
 	else
-		gone += void_output(coins, transfer->id * 2, transfer->amount, depth);
+		gone = void_output(coins, transfer->id * 2, transfer->amount, depth);
 	if (transfer->change > 0)
-		gone += void_output(coins, transfer->id * 2 + 1, transfer->change, depth);
+		gone = sum_up(gone, void_output(coins, transfer->id * 2 + 1, transfer->change, depth));
 	return gone;
 }
 
-/* A coin is consumed a second time. Returns what of that is not covered. */
+/* A coin is consumed a second time. Returns what of that is not covered: all of it where the coin is void. */
 static int64_t
 consume_again(Coins *coins, int64_t id, int64_t amount)
 {
 	const Coin *coin = find_coin(coins, id);
-	Transfer *before = coin == NULL ? NULL : find_transfer(coins, coin->consumer);
+	Transfer *before = coin == NULL || coin->is_void ? NULL : find_transfer(coins, coin->consumer);
 
 	return before == NULL ? amount : make_void(coins, before, VOID_DEPTH);
 }
@@ -338,5 +341,6 @@ coins_consume(Coins *coins, int64_t id, int64_t owner, int64_t amount, uint64_t 
 		coin = remember_coin(coins, id, owner, amount);
 	save(coins, coin, sizeof(Coin));
 	coin->consumer = serial;
+	coin->is_void = false; /* what is not covered is paid for by now */
 	return uncovered;
 }

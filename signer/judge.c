@@ -372,10 +372,9 @@ move_coins(Case *judged, Item *item, uint64_t serial)
 	for (uint32_t i = 0; i < context->input_count; i++)
 	{
 		int64_t id = context->inputs[i];
-		int64_t uncovered = coins_consume(coins, id, context->payer, find_amount(judged, index, id), serial);
 
-		if (__builtin_add_overflow(item->minted, uncovered, &item->minted))
-			item->minted = INT64_MAX;
+		item->minted =
+			sum_up(item->minted, coins_consume(coins, id, context->payer, find_amount(judged, index, id), serial));
 	}
 	coins_mint(coins, &minting);
 	item->paid_out = pays_out(&judged->key->institution->quota, item) ? context->amount : 0;

@@ -231,24 +231,15 @@ move_window(Institution *institution, int64_t at)
 	institution->paid_out_in_window = 0;
 }
 
-/* Adds, and stays at the top where that is too much. */
-static int64_t
-add_up(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
 /* Counts. */
 void
 institution_count(Institution *institution, int64_t at, int64_t minted, int64_t paid_out)
 {
 	move_window(institution, at);
-	institution->minted = add_up(institution->minted, minted);
-	institution->paid_out = add_up(institution->paid_out, paid_out);
-	institution->minted_in_window = add_up(institution->minted_in_window, minted);
-	institution->paid_out_in_window = add_up(institution->paid_out_in_window, paid_out);
+	institution->minted = sum_up(institution->minted, minted);
+	institution->paid_out = sum_up(institution->paid_out, paid_out);
+	institution->minted_in_window = sum_up(institution->minted_in_window, minted);
+	institution->paid_out_in_window = sum_up(institution->paid_out_in_window, paid_out);
 }
 
 /* What counts against the limits. */
