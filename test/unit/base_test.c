@@ -915,7 +915,10 @@ test_context(const DcepContext *context, const char *what)
 	ok(memcmp(bytes, again, len) == 0, "%s is read as it was written", what);
 	for (size_t cut = 0; cut < len; cut++)
 		taken += dcep_context_get(bytes, cut, &read, inputs) == NULL;
-	ok(taken == 0, "%s: no shorter bytes are", what);
+	/* What ends in a token and a device's signature can be cut to one without. */
+	ok(taken == (context->token.data != NULL || context->device_signature.data != NULL),
+	   "%s: shorter bytes are none, or another one", what);
+	taken = 0;
 	ok(dcep_context_get(bytes, len + 1, &read, inputs) != NULL, "%s: nor longer ones", what);
 	/* Any other byte either is refused or is another context, which is written as it was read. */
 	for (size_t at = 0; at < len; at++)
