@@ -344,7 +344,8 @@ kill 'STOP', signer_pid();
 is(refusal("SET statement_timeout = 300; $pay"), '57014 | canceling statement due to statement timeout', 'a payment that waits is cancelled');
 # It dies with a request in its hands.
 my ($paid, $failure) = ('', '');
-my $waiting = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db) ], '<', \"\\set VERBOSITY verbose\n$pay;\n", '>', \$paid, '2>', \$failure);
+my $waiting = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db), '-c', '\\set VERBOSITY verbose', '-c', $pay ],
+	'<', '/dev/null', '>', \$paid, '2>', \$failure);
 $node->poll_query_until($db, "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%w(3), w(9), 5%' AND state = 'active' AND pid <> pg_backend_pid() AND wait_event_type = 'Extension'")
   or die 'it does not wait';
 stop_signer('KILL');
