@@ -12,10 +12,10 @@
 # make format        puts the formatting right
 # make demo          plays a day of the currency; SEED=n, DATA=folder; make demo-stop ends its server
 # make report        the page of a day, OUT/report.html; OUT=folder, and DATABASE=name, DAY=, AS=role, CASE=, TOP=rows
-# make bench, soak   speed; endurance
+# make bench, soak   speed; endurance. make bench-signer: what it costs that dcep-signer signs
 # make private-clean stops the private servers and removes them
 
-TOOLS = check lint format demo demo-stop report bench soak private-clean
+TOOLS = check lint format demo demo-stop report bench bench-signer soak private-clean
 
 # Kept apart from PGXS, which is not there yet when one of them installs the packages.
 ifneq ($(filter $(TOOLS),$(MAKECMDGOALS)),)
@@ -27,7 +27,7 @@ check:
 lint:
 	@test/lint
 format:
-	clang-format -i src/*.[ch] verify/*.[ch] test/*/*.[ch]
+	clang-format -i src/*.[ch] signer/*.[ch] verify/*.[ch] test/*/*.[ch] test/unit/signer/*.[ch]
 demo:
 	@demo/run
 demo-stop:
@@ -36,6 +36,8 @@ report:
 	@report/run
 bench:
 	@test/bench/run
+bench-signer:
+	@test/bench/signer
 soak:
 	@test/bench/soak
 private-clean:
@@ -68,6 +70,11 @@ DATA = $(UPDATES)
 DATA_built = $(SCRIPT)
 # For Prometheus: queries for its exporter, and alerts.
 DOCS := $(call find_here,monitoring/*.yaml)
+
+# A program of its own, that knows nothing of PostgreSQL.
+SIGNER = dcep-signer
+SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,codec.c crypto.c note.c opening.c)
+EXTRA_CLEAN += $(SIGNER)
 
 # setup makes the ledger that the other tests use; they run one after another in one database.
 TESTS_FOUND = $(patsubst sql/%.sql,%,$(call find_here,sql/*.sql))
@@ -120,6 +127,22 @@ uninstall-verify:
 	rm -f '$(DESTDIR)$(bindir)/dcep-verify' '$(DESTDIR)$(bindir)/dcep-export'
 clean-verify:
 	rm -f verify/dcep-verify verify/*.o
+all: $(SIGNER)
+
+$(SIGNER): $(SIGNER_SOURCES) $(OUR_HEADERS) $(call find_here,signer/*.h)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -I$(here)src $(LDFLAGS) -o $@ $(filter %.c,$^) -lcrypto
+
+install: install-signer
+uninstall: uninstall-signer
+.PHONY: install-signer uninstall-signer
+
+install-signer: $(SIGNER)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/extension'
+	$(INSTALL_PROGRAM) $(SIGNER) '$(DESTDIR)$(bindir)'
+	$(INSTALL_DATA) $(here)signer/dcep-signer.service '$(DESTDIR)$(datadir)/extension'
+
+uninstall-signer:
+	rm -f '$(DESTDIR)$(bindir)/$(SIGNER)' '$(DESTDIR)$(datadir)/extension/dcep-signer.service'
 
 $(SCRIPT): $(PIECES) $(this)
 	@echo "assembling $@"

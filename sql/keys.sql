@@ -24,6 +24,11 @@ SELECT t.pay('vault61', 'key1', 100);
 SELECT c, t.try('SELECT dcep.generate_key(' || c || ')') FROM unnest(ARRAY[$$61, 'rsa'$$, $$61, 'Ed25519'$$, $$61, ''$$, $$9990, 'ed25519'$$, $$0, 'ed25519'$$, $$-1, 'sm2'$$, $$65597, 'sm2'$$]) AS c;
 SELECT dcep.generate_key(NULL, 'ed25519');
 SELECT dcep.generate_key(61, NULL);
+-- Of other kinds there is none without the file that names the token or the process.
+SELECT dcep.generate_key(61, 'p256', NULL);
+SELECT t.try($$SELECT dcep.generate_key(61, 'p256', 'hsm')$$);
+SELECT t.try($$SELECT dcep.generate_key(61, 'p256', 'pkcs11')$$), t.try($$SELECT dcep.generate_key(61, 'p256', 'process')$$);
+SELECT * FROM dcep.signer_status() WHERE institution = 61;
 SELECT * FROM t.key ORDER BY number;
 
 -- Change of key: the next payment is signed with the new one; coins of the old one verify and are spent.

@@ -3,6 +3,8 @@
  */
 #include "act.h"
 
+#include <string.h>
+
 #define ACT_TAG 0x06
 #define ACT_FIXED_LEN (DCEP_RECORD_HEAD_LEN + 3 * (4 + 8))
 #define TEXTS 4
@@ -17,6 +19,35 @@ put_fixed(const DcepAct *act, uint8_t to[ACT_FIXED_LEN])
 	to = dcep_put_field_number(to, act->seq);
 	to = dcep_put_field_number(to, act->id);
 	dcep_put_field_number(to, act->entered_at);
+}
+
+/* Number of bytes that are hashed. */
+size_t
+dcep_act_length(const DcepAct *act)
+{
+	const DcepText texts[TEXTS] = {act->kind, act->role, act->case_no, act->body};
+	size_t len = ACT_FIXED_LEN;
+
+	for (int i = 0; i < TEXTS; i++)
+		len += 4 + (texts[i].data ? texts[i].len : 0);
+	return len;
+}
+
+/* Writes what is hashed. */
+void
+dcep_act_put(const DcepAct *act, uint8_t *out)
+{
+	const DcepText texts[TEXTS] = {act->kind, act->role, act->case_no, act->body};
+
+	put_fixed(act, out);
+	out += ACT_FIXED_LEN;
+	for (int i = 0; i < TEXTS; i++)
+	{
+		out = dcep_put_text_length(out, texts[i]);
+		if (texts[i].data)
+			memcpy(out, texts[i].data, texts[i].len);
+		out += texts[i].data ? texts[i].len : 0;
+	}
 }
 
 /* Hash of an act. */

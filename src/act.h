@@ -27,6 +27,10 @@ typedef struct DcepAct
 	DcepText body;	  /* JSON text */
 } DcepAct;
 
+/* What is hashed of an act, with the tag before it; dcep_act_put() writes exactly dcep_act_length() bytes. */
+extern size_t dcep_act_length(const DcepAct *act);
+extern void dcep_act_put(const DcepAct *act, uint8_t *out);
+
 /* Hash of an act; fails only where OpenSSL does. */
 extern bool dcep_act_hash(int suite, const DcepAct *act, uint8_t out[DCEP_HASH_LEN]);
 

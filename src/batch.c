@@ -86,13 +86,13 @@ compute_digest(const DcepKeptKey *kept, const DcepBatch *batch, uint8 digest[DCE
 
 /* Signs a batch. */
 void
-dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch)
+dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch, DcepShown *shown)
 {
 	uint8 root[DCEP_HASH_LEN];
 	uint8 digest[DCEP_HASH_LEN];
 
 	compute_root(batch, root);
-	dcep_keyring_sign_root(kept, root, batch->signature);
+	dcep_signer_sign_root(kept->signer, root, shown, batch->signature);
 	compute_digest(kept, batch, digest);
 	dcep_known_add(digest);
 }

@@ -37,8 +37,8 @@ extern const char *dcep_batch_find(DcepTable *batches, Snapshot snapshot, int64 
 /* Inserts a batch. */
 extern void dcep_batch_insert(DcepTable *batches, const DcepBatch *batch);
 
-/* Signs a batch that is complete. */
-extern void dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch);
+/* Signs a batch that is complete; `shown` are its transfers where the signer looks at them, else NULL. */
+extern void dcep_batch_sign(DcepKeptKey *kept, DcepBatch *batch, DcepShown *shown);
 
 /* Is the signature of a batch good? */
 extern bool dcep_batch_verify(DcepKeptKey *kept, const DcepBatch *batch, DcepEffort effort);

@@ -50,7 +50,7 @@ make_key(int holder, int number)
 	DcepSigningKey key = {.institution = holder, .number = number, .suite = DCEP_SUITE_ED25519};
 
 	PreventCommandIfReadOnly("making a key");
-	dcep_keyfile_create(&key);
+	dcep_keyfile_create(&key, DCEP_SIGNER_FILE);
 	return dcep_bytes_datum(key.public_key, key.public_len);
 }
 
@@ -88,7 +88,7 @@ read_order(FunctionCallInfo fcinfo, int holder)
 	if (!dcep_bytes_read(PG_GETARG_DATUM(3), key.public_key, key.public_len) ||
 		!dcep_note_is_name((DcepSpan){order.name, strlen(order.name)}))
 		elog(ERROR, "a note is to be signed with what is no key");
-	order.pair = dcep_keyring_own(&key)->private_pair;
+	order.pair = dcep_keyring_own(&key)->signer->pair;
 	return order;
 }
 

@@ -588,112 +588,94 @@ dcep_context_put(const DcepContext *context, uint8_t *out)
 	assert(at == out + dcep_context_length(context));
 }
 
-/* What is left to read; `sound` turns false where something was not as it must be, and then nothing more is read. */
-typedef struct Input
+/* Takes so many bytes; NULL where there are not as many. */
+const uint8_t *
+dcep_take_bytes(DcepReader *reader, size_t len)
 {
-	const uint8_t *at;
-	size_t left;
-	bool sound;
-} Input;
+	const uint8_t *from = reader->at;
 
-/* Takes the next bytes; NULL where there are not so many. */
-static const uint8_t *
-take(Input *input, size_t len)
-{
-	const uint8_t *at = input->at;
-
-	if (!input->sound || input->left < len)
+	if (from == NULL || (size_t) (reader->end - from) < len)
 	{
-		input->sound = false;
+		reader->at = NULL;
 		return NULL;
 	}
-	input->at += len;
-	input->left -= len;
-	return at;
+	reader->at += len;
+	return from;
 }
 
-/* Takes a length and the bytes behind it, which must be so many. */
-static const uint8_t *
-take_field(Input *input, uint32_t len)
+/* Takes a number of one, two, four or eight bytes; 0 where they are not there. */
+uint64_t
+dcep_take_number(DcepReader *reader, size_t len)
 {
-	const uint8_t *head = take(input, 4);
+	const uint8_t *bytes = dcep_take_bytes(reader, len);
+	uint64_t number = 0;
 
-	if (head == NULL || dcep_get_u32(head) != len)
-	{
-		input->sound = false;
-		return NULL;
-	}
-	return take(input, len);
+	for (size_t i = 0; bytes != NULL && i < len; i++)
+		number = number << 8 | bytes[i];
+	return number;
 }
 
-/* Takes a field that is a number, 0 where there is none. */
+/* Takes a field of this length; NULL where another one stands there. */
+static const uint8_t *
+take_field(DcepReader *reader, uint32_t len)
+{
+	const uint8_t *length = dcep_take_bytes(reader, 4);
+
+	if (length != NULL && dcep_get_u32(length) != len)
+		reader->at = NULL;
+	return dcep_take_bytes(reader, len);
+}
+
+/* Takes a field of 8 bytes; 0 where there is none. */
 static int64_t
-take_number(Input *input)
+take_field_number(DcepReader *reader)
 {
-	const uint8_t *at = take_field(input, 8);
+	const uint8_t *field = take_field(reader, 8);
 
-	return at == NULL ? 0 : (int64_t) dcep_get_u64(at);
+	return field == NULL ? 0 : (int64_t) dcep_get_u64(field);
 }
 
-/* Takes a field that is a text, or absent. */
+/* Takes a text that may be absent. */
 static DcepText
-take_text(Input *input)
+take_field_text(DcepReader *reader)
 {
-	const uint8_t *head = take(input, 4);
+	const uint8_t *length = dcep_take_bytes(reader, 4);
 	DcepText text = {NULL, 0};
 
-	if (head == NULL || dcep_get_u32(head) == ABSENT_LEN)
+	if (length == NULL || dcep_get_u32(length) == ABSENT_LEN)
 		return text;
-	text.len = dcep_get_u32(head);
-	text.data = (const char *) take(input, text.len);
+	text.len = dcep_get_u32(length);
+	text.data = (const char *) dcep_take_bytes(reader, text.len);
 	return text;
 }
 
-/* Takes the consumed coin ids. */
-static void
-take_inputs(Input *input, DcepContext *context, int64_t *inputs)
+/* Takes the consumed coin ids; returns their number. */
+static uint32_t
+take_field_inputs(DcepReader *reader, int64_t *inputs)
 {
-	const uint8_t *head = take(input, 4);
-	uint32_t len = head == NULL ? 0 : dcep_get_u32(head);
-	const uint8_t *at = take(input, len);
+	const uint8_t *length = dcep_take_bytes(reader, 4);
+	uint32_t len = length == NULL ? 0 : dcep_get_u32(length);
+	const uint8_t *ids = dcep_take_bytes(reader, len);
 
-	if (len % 8 != 0 || at == NULL)
+	if (ids == NULL || len % 8 != 0)
 	{
-		input->sound = false;
-		return;
+		reader->at = NULL;
+		return 0;
 	}
-	context->inputs = inputs;
-	context->input_count = len / 8;
-	for (uint32_t i = 0; i < context->input_count; i++)
-		inputs[i] = (int64_t) dcep_get_u64(at + (size_t) i * 8);
+	for (uint32_t i = 0; i < len / 8; i++)
+		inputs[i] = (int64_t) dcep_get_u64(ids + 8 * (size_t) i);
+	return len / 8;
 }
 
-/* Takes the fields of fixed width behind prev_hash. */
+/* Takes the two fields that most contexts end without. */
 static void
-take_numbers(Input *input, DcepContext *context)
+take_instruction(DcepReader *reader, DcepContext *context)
 {
-	const uint8_t *kind;
-
-	context->seq = take_number(input);
-	context->id = take_number(input);
-	kind = take_field(input, 1);
-	context->kind = kind == NULL ? 0 : *kind;
-	context->payer = take_number(input);
-	context->payee = take_number(input);
-	context->amount = take_number(input);
-	context->created_at = take_number(input);
-}
-
-/* Does a context end as one does: with neither token nor device's signature, or with at least one, of its length? */
-static bool
-instruction_fits(const DcepContext *context, bool there)
-{
-	bool has_token = context->token.data != NULL;
-	bool has_signature = context->device_signature.data != NULL;
-
-	return there == (has_token || has_signature) && (!has_token || context->token.len == DCEP_TOKEN_PROOF_LEN) &&
-		   (!has_signature || context->device_signature.len == DCEP_SIGNATURE_LEN) &&
-		   has_token == (context->kind == DCEP_KIND_TOKEN);
+	context->token = take_field_text(reader);
+	context->device_signature = take_field_text(reader);
+	if (!has_instruction(context) || (context->token.data != NULL && context->token.len != DCEP_TOKEN_PROOF_LEN) ||
+		(context->device_signature.data != NULL && context->device_signature.len != DCEP_SIGNATURE_LEN))
+		reader->at = NULL;
 }
 
 /* Are the values such as transfers have? */
@@ -713,29 +695,32 @@ check_context(const DcepContext *context)
 const char *
 dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t *inputs)
 {
-	Input input = {bytes, len, true};
-	const uint8_t *at = take(&input, CONTEXT_TAG_LEN);
-	bool there;
+	DcepReader reader = {bytes, bytes + len};
+	const uint8_t *tag = dcep_take_bytes(&reader, CONTEXT_TAG_LEN);
+	const uint8_t *prev_hash = take_field(&reader, DCEP_HASH_LEN);
+	const uint8_t *kind;
 
 	memset(context, 0, sizeof(*context));
-	if (at == NULL || memcmp(at, "dcep context v1", CONTEXT_TAG_LEN) != 0)
+	if (tag == NULL || memcmp(tag, "dcep context v1", CONTEXT_TAG_LEN) != 0)
 		return "The context does not begin with its tag.";
-	at = take_field(&input, DCEP_HASH_LEN);
-	if (at != NULL)
-		memcpy(context->prev_hash, at, DCEP_HASH_LEN);
-	take_numbers(&input, context);
-	context->key = take_text(&input);
-	take_inputs(&input, context, inputs);
-	context->memo = take_text(&input);
-	there = input.left > 0;
-	if (there)
-	{
-		context->token = take_text(&input);
-		context->device_signature = take_text(&input);
-	}
-	if (!input.sound || input.left > 0 || !instruction_fits(context, there))
+	context->seq = take_field_number(&reader);
+	context->id = take_field_number(&reader);
+	kind = take_field(&reader, 1);
+	context->kind = kind == NULL ? 0 : *kind;
+	context->payer = take_field_number(&reader);
+	context->payee = take_field_number(&reader);
+	context->amount = take_field_number(&reader);
+	context->created_at = take_field_number(&reader);
+	context->key = take_field_text(&reader);
+	context->inputs = inputs;
+	context->input_count = take_field_inputs(&reader, inputs);
+	context->memo = take_field_text(&reader);
+	if (reader.at != NULL && reader.at != reader.end)
+		take_instruction(&reader, context);
+	if (reader.at == NULL || reader.at != reader.end ||
+		(context->token.data != NULL) != (context->kind == DCEP_KIND_TOKEN))
 		return "The context's fields do not have the lengths that they must have.";
-	assert(dcep_context_length(context) == len);
+	memcpy(context->prev_hash, prev_hash, DCEP_HASH_LEN);
 	return check_context(context);
 }
 

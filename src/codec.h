@@ -55,6 +55,17 @@ extern uint16_t dcep_get_u16(const uint8_t *from);
 extern uint32_t dcep_get_u32(const uint8_t *from);
 extern uint64_t dcep_get_u64(const uint8_t *from);
 
+/* What is left to read of some bytes; `at` is NULL once they have turned out to be too short or wrong. */
+typedef struct DcepReader
+{
+	const uint8_t *at;
+	const uint8_t *end;
+} DcepReader;
+
+/* Takes bytes, NULL where there are not as many; a number of at most 8 bytes, 0 where it is not there. */
+extern const uint8_t *dcep_take_bytes(DcepReader *reader, size_t len);
+extern uint64_t dcep_take_number(DcepReader *reader, size_t len);
+
 /* --- wallet numbers ------------------------------------------------------ */
 
 #define DCEP_WALLET_DIGITS 16

@@ -139,21 +139,10 @@ dcep_held_now(PG_FUNCTION_ARGS)
 static Datum
 load_signed_coin(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id)
 {
-	DcepTransfer transfer;
-	DcepOpening opening;
-	DcepRefusal refusal;
 	DcepSignedCoin coin;
 	uint8 bytes[DCEP_COIN_MAX_LEN];
 
-	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
-		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
-						errdetail("Coin " INT64_FORMAT " was minted by no transfer.", id)));
-	if (!dcep_transfer_verify(config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, &refusal))
-		dcep_refusal_raise(&refusal);
-	if (opening.coin[id & 1].amount == 0)
-		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
-						errdetail("Coin " INT64_FORMAT " was not minted by its transfer.", id)));
-	dcep_transfer_coin(journal, &transfer, &opening, (int) (id & 1), &coin);
+	dcep_journal_coin(config, journal, snapshot, id, &coin);
 	return dcep_signed_coin_datum(bytes, dcep_signed_coin_put(&coin, bytes));
 }
 

@@ -11,9 +11,11 @@
 #include "access/twophase.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/sinvaladt.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #if PG_VERSION_NUM < 150000
@@ -51,6 +53,17 @@ dcep_snapshots_expire(void)
 	return false;
 #else
 	return OldSnapshotThresholdActive();
+#endif
+}
+
+/* A set of events that is kept; 17 lets resource owners look after them, which it shall not. */
+static inline WaitEventSet *
+dcep_create_wait_set(int count)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, count);
+#else
+	return CreateWaitEventSet(TopMemoryContext, count);
 #endif
 }
 

@@ -318,6 +318,20 @@ export_coordinate(EVP_PKEY *pkey, const char *name, uint8_t out[COORDINATE_LEN])
 	return done;
 }
 
+/* Copies the public point of a key that stays in a token, of which OpenSSL gives no coordinates. */
+static bool
+export_point(EVP_PKEY *pkey, uint8_t out[POINT_LEN])
+{
+	unsigned char *point = NULL;
+	size_t len = EVP_PKEY_get1_encoded_public_key(pkey, &point);
+	bool done = len == POINT_LEN && point[0] == POINT_CONVERSION_UNCOMPRESSED;
+
+	if (done)
+		memcpy(out, point, POINT_LEN);
+	OPENSSL_free(point);
+	return done;
+}
+
 /* Copies the raw public key into the pair. */
 static bool
 export_public(DcepKeyPair *key)
@@ -330,8 +344,9 @@ export_public(DcepKeyPair *key)
 		return EVP_PKEY_get_raw_public_key(key->pkey, key->public_key, &len) == 1 && len == key->public_len;
 	}
 	key->public_key[0] = POINT_CONVERSION_UNCOMPRESSED;
-	return export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, key->public_key + 1) &&
-		   export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, key->public_key + 1 + COORDINATE_LEN);
+	return (export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, key->public_key + 1) &&
+			export_coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, key->public_key + 1 + COORDINATE_LEN)) ||
+		   export_point(key->pkey, key->public_key);
 }
 
 /* Makes the contexts that signing and verifying keep using. */
@@ -592,6 +607,23 @@ dcep_key_from_pem(const char *pem, size_t len)
 	return key;
 }
 
+/* Makes a key pair of a private key that a token keeps; it must sign for itself. */
+DcepKeyPair *
+dcep_key_wrap(void *pkey)
+{
+	DcepKeyPair *key;
+
+	begin_call();
+	key = wrap_key(pkey, true);
+	if (key != NULL && !signs_for_itself(key))
+	{
+		dcep_key_free(key);
+		dcep_crypto_fail("the token does not sign with this key");
+		return NULL;
+	}
+	return key;
+}
+
 /* The suite of a key pair. */
 int
 dcep_key_suite(const DcepKeyPair *key)
@@ -774,7 +806,12 @@ dcep_sign(DcepKeyPair *key, const void *message, size_t len, uint8_t signature[D
 		done = sign_oneshot(key, message, len, signature);
 	else
 		done = sign_hash(key, message, len, signature);
-	return done || fail("could not sign");
+	if (!done)
+		return fail("could not sign");
+	/* Engines leave complaints even where they have signed. */
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+	return true;
 }
 
 /* Puts OpenSSL's answer into a verdict: a refusal for want of memory says nothing about the signature. */

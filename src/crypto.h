@@ -1,5 +1,5 @@
 /*
- * crypto.h: hashes, signatures and keys by OpenSSL, and the only file that calls it.
+ * crypto.h: hashes, signatures and keys by OpenSSL, and but for token_key.c the only file that calls it.
  *
  * Plain C without PostgreSQL.  Functions that can fail return false (or NULL)
  * and leave the reason for dcep_crypto_error().  OpenSSL's error queue is empty
@@ -70,6 +70,8 @@ extern DcepKeyPair *dcep_key_from_public(int suite, const uint8_t *bytes, size_t
 extern DcepKeyPair *dcep_key_from_pem(const char *pem, size_t len);
 /* A public key as SubjectPublicKeyInfo in PEM; the suite is read off the key. */
 extern DcepKeyPair *dcep_key_from_public_pem(const char *pem, size_t len);
+/* A key pair of an OpenSSL key (EVP_PKEY), which it takes over: for token_key.c. */
+extern DcepKeyPair *dcep_key_wrap(void *pkey);
 /* A raw public key of which nobody says the suite: its length and its curve tell. */
 extern DcepKeyPair *dcep_key_from_raw(const uint8_t *bytes, size_t len);
 extern int dcep_key_suite(const DcepKeyPair *key);

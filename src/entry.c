@@ -3,6 +3,8 @@
  */
 #include "entry.h"
 
+#include <string.h>
+
 #define ENTRY_TAG 0x05
 #define ENTRY_FIXED_LEN (DCEP_RECORD_HEAD_LEN + 5 * (4 + 8) + 4)
 #define MESSAGE_TAG "dcep reserve v1" /* 16 bytes with its NUL */
@@ -18,6 +20,22 @@ put_fixed(const DcepEntry *entry, uint8_t to[ENTRY_FIXED_LEN])
 	to = dcep_put_field_number(to, entry->transfer);
 	to = dcep_put_field_number(to, entry->created_at);
 	dcep_put_text_length(to, entry->reference);
+}
+
+/* Number of bytes that are hashed. */
+size_t
+dcep_entry_length(const DcepEntry *entry)
+{
+	return ENTRY_FIXED_LEN + (entry->reference.data ? entry->reference.len : 0);
+}
+
+/* Writes what is hashed. */
+void
+dcep_entry_put(const DcepEntry *entry, uint8_t *out)
+{
+	put_fixed(entry, out);
+	if (entry->reference.data)
+		memcpy(out + ENTRY_FIXED_LEN, entry->reference.data, entry->reference.len);
 }
 
 /* Hash of an entry. */

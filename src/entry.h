@@ -24,6 +24,10 @@ typedef struct DcepEntry
 	DcepText reference;
 } DcepEntry;
 
+/* What is hashed of an entry, with the tag before it; dcep_entry_put() writes exactly dcep_entry_length() bytes. */
+extern size_t dcep_entry_length(const DcepEntry *entry);
+extern void dcep_entry_put(const DcepEntry *entry, uint8_t *out);
+
 /* Hash of an entry; fails only where OpenSSL does. */
 extern bool dcep_entry_hash(int suite, const DcepEntry *entry, uint8_t out[DCEP_HASH_LEN]);
 

@@ -613,3 +613,22 @@ dcep_transfer_place(DcepJournal *journal, Snapshot snapshot, const DcepTransfer 
 	}
 	memcpy(place->signature, batch ? batch->signature : transfer->signature, DCEP_SIGNATURE_LEN);
 }
+
+/* The signed coin of an id, verified. */
+void
+dcep_journal_coin(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id, DcepSignedCoin *coin)
+{
+	DcepTransfer transfer;
+	DcepOpening opening;
+	DcepRefusal refusal;
+
+	if (id <= 1 || !dcep_transfer_find(config, journal, snapshot, id >> 1, &transfer))
+		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
+						errdetail("Coin " INT64_FORMAT " was minted by no transfer.", id)));
+	if (!dcep_transfer_verify(config, journal, snapshot, &transfer, DCEP_UNLESS_KNOWN, &opening, &refusal))
+		dcep_refusal_raise(&refusal);
+	if (opening.coin[id & 1].amount == 0)
+		ereport(ERROR, (errcode(ERRCODE_DCEP_SIGNATURE_INVALID), errmsg("coin signature invalid"),
+						errdetail("Coin " INT64_FORMAT " was not minted by its transfer.", id)));
+	dcep_transfer_coin(journal, &transfer, &opening, (int) (id & 1), coin);
+}

@@ -144,6 +144,10 @@ extern void dcep_transfer_coin(const DcepJournal *journal, const DcepTransfer *t
 extern void dcep_transfer_place(DcepJournal *journal, Snapshot snapshot, const DcepTransfer *transfer,
 								DcepSignedCoin *place);
 
+/* The signed coin of an id, verified unless it is known; an error (LG101-LG103) where it is none. */
+extern void dcep_journal_coin(const DcepConfig *config, DcepJournal *journal, Snapshot snapshot, int64 id,
+							  DcepSignedCoin *coin);
+
 /*
  * Verifies a coin as it lies in dcep.coin against the transfer that minted it:
  * same owner, same amount, good signature. LG101, LG102 or LG103 where not.

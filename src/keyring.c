@@ -19,14 +19,14 @@
 
 static HTAB *keys = NULL;
 
-/* Frees the pairs of a key. */
+/* Frees what is kept of a key. */
 static void
 drop_pairs(DcepKeptKey *kept)
 {
 	dcep_key_free(kept->public_pair);
-	dcep_key_free(kept->private_pair);
+	dcep_signer_free(kept->signer);
 	kept->public_pair = NULL;
-	kept->private_pair = NULL;
+	kept->signer = NULL;
 }
 
 /* At the end of the backend: no private key stays in memory. */
@@ -65,7 +65,7 @@ keep_key(const DcepSigningKey *key)
 	if (!found)
 	{
 		kept->public_pair = NULL;
-		kept->private_pair = NULL;
+		kept->signer = NULL;
 		kept->public_len = 0;
 	}
 	if (kept->public_pair && kept->public_len == key->public_len &&
@@ -83,8 +83,8 @@ keep_key(const DcepSigningKey *key)
 }
 
 /* The youngest key of an institution that is good at a time. */
-static const DcepSigningKey *
-find_signer(const DcepConfig *config, int institution, TimestampTz at)
+const DcepSigningKey *
+dcep_keyring_find(const DcepConfig *config, int institution, TimestampTz at)
 {
 	const DcepSigningKey *best = NULL;
 
@@ -99,14 +99,14 @@ find_signer(const DcepConfig *config, int institution, TimestampTz at)
 	return best;
 }
 
-/* A key on record, its private half ready. */
+/* A key on record, its signer ready. */
 DcepKeptKey *
 dcep_keyring_own(const DcepSigningKey *key)
 {
 	DcepKeptKey *kept = keep_key(key);
 
-	if (kept->private_pair == NULL)
-		kept->private_pair = dcep_keyfile_read(key);
+	if (kept->signer == NULL)
+		kept->signer = dcep_keyfile_read(key);
 	return kept;
 }
 
@@ -114,7 +114,7 @@ dcep_keyring_own(const DcepSigningKey *key)
 const DcepSigningKey *
 dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at, DcepKeptKey **kept)
 {
-	const DcepSigningKey *key = find_signer(config, institution, at);
+	const DcepSigningKey *key = dcep_keyring_find(config, institution, at);
 
 	if (key == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -147,14 +147,6 @@ dcep_keyring_verifier(const DcepConfig *config, int institution, int number, Tim
 		return NULL;
 	}
 	return keep_key(key);
-}
-
-/* Signs a root. */
-void
-dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN])
-{
-	if (!dcep_root_sign(kept->private_pair, root, signature))
-		dcep_crypto_raise("sign a transfer");
 }
 
 /* Is this a good signature over a root? */

@@ -1,9 +1,9 @@
 /*
  * keyring.h: the keys that a backend signs and verifies with.
  *
- * Public keys come from dcep.signing_key.  A private key is read once a
- * backend from its file in the key directory and stays inside OpenSSL until
- * the backend ends.
+ * Public keys come from dcep.signing_key.  Who signs with a private key (signer.h)
+ * is read once a backend from the key's file in the key directory, and kept
+ * until the backend ends.
  */
 #ifndef DCEP_KEYRING_H
 #define DCEP_KEYRING_H
@@ -13,6 +13,7 @@
 #include "config.h"
 #include "crypto.h"
 #include "refusal.h"
+#include "signer.h"
 
 /* A key that a backend has made ready. */
 typedef struct DcepKeptKey
@@ -25,17 +26,20 @@ typedef struct DcepKeptKey
 	int public_len;
 	uint8 public_key[DCEP_PUBLIC_KEY_MAX];
 	DcepKeyPair *public_pair;
-	DcepKeyPair *private_pair; /* NULL until this backend signs with it */
+	DcepSigner *signer; /* NULL until this backend signs with it */
 } DcepKeptKey;
 
+/* The key that an institution signs with at a time, or NULL. */
+extern const DcepSigningKey *dcep_keyring_find(const DcepConfig *config, int institution, TimestampTz at);
+
 /*
- * The key that an institution signs with at a time, its private half ready; an
+ * The same with its signer ready; an
  * error (55000) where it has none or its file cannot be used.
  */
 extern const DcepSigningKey *dcep_keyring_signer(const DcepConfig *config, int institution, TimestampTz at,
 												 DcepKeptKey **kept);
 
-/* A key on record, its private half ready; an error (55000) where its file cannot be used. */
+/* A key on record, its signer ready; an error (55000) where its file cannot be used. */
 extern DcepKeptKey *dcep_keyring_own(const DcepSigningKey *key);
 
 /*
@@ -44,10 +48,6 @@ extern DcepKeptKey *dcep_keyring_own(const DcepSigningKey *key);
  */
 extern DcepKeptKey *dcep_keyring_verifier(const DcepConfig *config, int institution, int number, TimestampTz at,
 										  DcepRefusal *refusal);
-
-/* Signs a root (opening.h). */
-extern void dcep_keyring_sign_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],
-								   uint8 signature[DCEP_SIGNATURE_LEN]);
 
 /* Is this a good signature over a root? */
 extern bool dcep_keyring_verify_root(DcepKeptKey *kept, const uint8 root[DCEP_HASH_LEN],

@@ -66,6 +66,7 @@ dcep_sign_act(PG_FUNCTION_ARGS)
 	DcepAct act;
 	DcepKeptKey *kept;
 	const DcepSigningKey *key;
+	uint8 *bytes;
 	uint8 hash[DCEP_HASH_LEN];
 	uint8 signature[DCEP_SIGNATURE_LEN];
 	Datum values[4];
@@ -74,8 +75,9 @@ dcep_sign_act(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || !read_act(fcinfo, &act))
 		elog(ERROR, "dcep.sign_act() was called wrongly");
 	key = dcep_keyring_signer(config, act.institution, PG_GETARG_TIMESTAMPTZ(ARG_ENTERED_AT), &kept);
-	if (!dcep_act_hash(key->suite, &act, hash) || !dcep_act_sign(kept->private_pair, hash, signature))
-		dcep_crypto_raise("sign an act");
+	bytes = palloc(dcep_act_length(&act));
+	dcep_act_put(&act, bytes);
+	dcep_signer_sign_record(kept->signer, key->suite, bytes, dcep_act_length(&act), hash, signature);
 	values[0] = Int16GetDatum(key->suite);
 	values[1] = Int32GetDatum(key->number);
 	values[2] = dcep_bytes_datum(hash, DCEP_HASH_LEN);

@@ -170,13 +170,14 @@ append_entry(const DcepConfig *config, Account *account, const DcepEntry *entry)
 {
 	DcepKeptKey *kept;
 	const DcepSigningKey *key = dcep_keyring_signer(config, DCEP_CENTRAL_BANK, dcep_pg_time(entry->created_at), &kept);
+	uint8 *bytes = palloc(dcep_entry_length(entry));
 	uint8 hash[DCEP_HASH_LEN];
 	uint8 signature[DCEP_SIGNATURE_LEN];
 	Datum values[ENTRY_COLUMNS];
 	bool nulls[ENTRY_COLUMNS] = {false};
 
-	if (!dcep_entry_hash(key->suite, entry, hash) || !dcep_entry_sign(kept->private_pair, hash, signature))
-		dcep_crypto_raise("sign a reserve entry");
+	dcep_entry_put(entry, bytes);
+	dcep_signer_sign_record(kept->signer, key->suite, bytes, dcep_entry_length(entry), hash, signature);
 	values[ENTRY_INSTITUTION - 1] = Int16GetDatum(entry->institution);
 	values[ENTRY_SEQ - 1] = Int64GetDatum(entry->seq);
 	values[ENTRY_AMOUNT - 1] = Int64GetDatum(entry->amount);

@@ -123,6 +123,39 @@ close_statement(DcepStatement *statement)
 
 /* --- signatures -------------------------------------------------------------- */
 
+/* Shows a coin to a signer that has not met it: rows that the statement has written are seen as well. */
+static void
+show_coin(void *state, int64 id, StringInfo to)
+{
+	DcepStatement *statement = state;
+	Snapshot snapshot;
+	DcepSignedCoin coin;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	dcep_journal_coin(dcep_config_required(), &statement->journal, snapshot, id, &coin);
+	dcep_journal_release(&statement->journal);
+	UnregisterSnapshot(snapshot);
+	enlargeStringInfo(to, DCEP_COIN_MAX_LEN);
+	to->len += (int) dcep_signed_coin_put(&coin, (uint8 *) to->data + to->len);
+}
+
+/* Where the transfers for a key are gathered whose signer looks at them; NULL for another key. */
+static DcepShown *
+prepare_shown(DcepStatement *statement, const DcepKeptKey *kept)
+{
+	MemoryContext caller;
+	DcepShown *shown;
+
+	if (!dcep_signer_looks(kept->signer))
+		return NULL;
+	caller = MemoryContextSwitchTo(statement->context);
+	shown = palloc(sizeof(DcepShown));
+	dcep_shown_init(shown, show_coin, statement);
+	MemoryContextSwitchTo(caller);
+	return shown;
+}
+
 /* Signs a batch, writes it, and begins another. */
 static void
 write_batch(DcepStatement *statement, DcepGathered *gathered)
@@ -131,7 +164,9 @@ write_batch(DcepStatement *statement, DcepGathered *gathered)
 
 	if (gathered->batch.size == 0)
 		return;
-	dcep_batch_sign(gathered->key, &gathered->batch);
+	dcep_batch_sign(gathered->key, &gathered->batch, gathered->shown);
+	if (gathered->shown)
+		dcep_shown_reset(gathered->shown);
 	for (uint32 i = 0; i < gathered->batch.size; i++)
 		dcep_known_add(gathered->known[i]);
 	table = dcep_table_open(DCEP_SIGNED_BATCH, statement->estate);
@@ -153,10 +188,26 @@ find_gathered(DcepStatement *statement, DcepKeptKey *key)
 	{
 		gathered = MemoryContextAllocZero(statement->context, sizeof(DcepGathered));
 		gathered->key = key;
+		gathered->shown = prepare_shown(statement, key);
 		gathered->next = statement->gathered;
 		statement->gathered = gathered;
 	}
 	return gathered;
+}
+
+/*
+ * Signs batches of other keys that may have minted what a transfer consumes: its signer must be able to see these coins.
+ * A batch has its first transfer's id, and those behind it have greater ones.
+ */
+static void
+write_batches_before(DcepStatement *statement, const DcepGathered *own, const DcepContext *context)
+{
+	for (DcepGathered *other = statement->gathered; other; other = other->next)
+	{
+		for (uint32 i = 0; other != own && other->batch.size > 0 && i < context->input_count; i++)
+			if (context->inputs[i] >> 1 >= other->batch.id)
+				write_batch(statement, other);
+	}
 }
 
 /* Adds a transfer to the batch of its key. */
@@ -166,6 +217,11 @@ add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer
 	DcepGathered *gathered = find_gathered(statement, kept);
 	DcepBatch *batch = &gathered->batch;
 
+	if (gathered->shown)
+	{
+		write_batches_before(statement, gathered, &transfer->context);
+		dcep_shown_add(gathered->shown, &transfer->context, transfer->change);
+	}
 	if (batch->size == 0)
 	{
 		batch->id = transfer->context.id;
@@ -186,6 +242,8 @@ add_to_batch(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer
 void
 dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer)
 {
+	DcepShown *shown;
+
 	if (statement->settlement.count > 0)
 	{
 		add_to_batch(statement, kept, transfer);
@@ -193,7 +251,10 @@ dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *t
 	}
 	transfer->batch = 0;
 	transfer->batch_index = 0;
-	dcep_keyring_sign_root(kept, transfer->hash, transfer->signature);
+	shown = prepare_shown(statement, kept);
+	if (shown)
+		dcep_shown_add(shown, &transfer->context, transfer->change);
+	dcep_signer_sign_root(kept->signer, transfer->hash, shown, transfer->signature);
 	dcep_transfer_remember(kept, transfer);
 }
 

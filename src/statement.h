@@ -24,6 +24,7 @@ typedef struct DcepGathered
 	struct DcepGathered *next;
 	DcepKeptKey *key;
 	DcepBatch batch;
+	DcepShown *shown;							/* its transfers, where the key's signer looks at them; else NULL */
 	uint8 known[DCEP_BATCH_MAX][DCEP_HASH_LEN]; /* what its transfers will be remembered by */
 } DcepGathered;
 

@@ -62,7 +62,7 @@ _private_leave_root()
 	local as_user=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups --)
 
 	if ! "${as_user[@]}" test -w "$private" ||
-		[[ -n $("${as_user[@]}" find "$root"/{Makefile,src,verify,sql,expected,test,demo,docs,report} ! -readable 2>&1 | head -1) ]]; then
+		[[ -n $("${as_user[@]}" find "$root"/{Makefile,src,signer,verify,sql,expected,test,demo,docs,report} ! -readable 2>&1 | head -1) ]]; then
 		home=$private
 		if [[ $home != /tmp/dcep.* ]]; then
 			home=$(mktemp -d /tmp/dcep.XXXXXX)
@@ -144,11 +144,12 @@ private_build()
 
 	[[ -z $anew ]] || rm -rf "$build"
 	mkdir -p "$build"
-	rm -rf "$build"/src/*.[ch] "$build"/verify/*.[ch] "$build/src/sql"
+	rm -rf "$build"/src/*.[ch] "$build"/verify/*.[ch] "$build/src/sql" "$build/signer"
 	cp -p --parents Makefile dcep.control "$build"
 	cp -p --parents verify/*.[ch] verify/dcep-export "$build"
-	find src -name '*.[ch]' -exec cp -p --parents -t "$build" {} + -o \
-		-name '*.sql' -exec cp -p --parents -t "$build" {} +
+	find src signer -name '*.[ch]' -exec cp -p --parents -t "$build" {} + -o \
+		-name '*.sql' -exec cp -p --parents -t "$build" {} + -o \
+		-name '*.service' -exec cp -p --parents -t "$build" {} +
 	make -C "$build" -s -j "$(nproc)" "PG_CONFIG=$config" with_llvm=no "${options[@]}" install
 
 	_private_wrap_server "$flavour" "$dir" "$dir/tree$bindir/postgres"

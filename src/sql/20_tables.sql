@@ -84,7 +84,7 @@ CREATE TABLE dcep.signing_key (
     CHECK (valid_from < valid_until),
     CHECK ((revoked_at IS NULL) = (revocation_reason IS NULL))
 );
-COMMENT ON TABLE dcep.signing_key IS 'Public keys. An institution signs with its highest number that is valid and not revoked; private keys are files in dcep.key_directory';
+COMMENT ON TABLE dcep.signing_key IS 'Public keys. An institution signs with its highest number that is valid and not revoked; private keys are files in dcep.key_directory, or stay in a token or with dcep-signer';
 COMMENT ON COLUMN dcep.signing_key.public_key IS 'Ed25519: 32 bytes; SM2 and P-256: the uncompressed point, 65 bytes';
 COMMENT ON COLUMN dcep.signing_key.valid_until IS 'Signatures made at or after this time are refused (LG103)';
 COMMENT ON COLUMN dcep.signing_key.revoked_at IS 'Signatures made at or after this time are refused (LG103), earlier ones stand';

@@ -176,10 +176,17 @@ $$;
 COMMENT ON FUNCTION dcep.suspend_institution(integer, boolean) IS
 'Suspends an operator, or lifts the suspension: statements that begin after the commit refuse its wallets as payers (LG201) and payees (LG202). By the central bank. Errors: 22004, 22023';
 
-CREATE FUNCTION dcep.generate_key(code integer, suite text) RETURNS integer
+CREATE FUNCTION dcep.generate_key(code integer, suite text, kind text DEFAULT 'file') RETURNS integer
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_key';
-COMMENT ON FUNCTION dcep.generate_key(integer, text) IS
-'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. The private key is a PEM file, mode 0600, in dcep.key_directory. By the central bank or the institution. Errors: 22004, 42501, 22023, file errors';
+COMMENT ON FUNCTION dcep.generate_key(integer, text, text) IS
+'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. Kind file: the private key is a PEM file, mode 0600, in dcep.key_directory. Kind pkcs11: a token''s key that the file CODE.p11 there names by its pkcs11: URI is taken over. Kind process: dcep-signer, whose socket the file CODE.socket there names, makes and keeps the key, and signs what its quota allows. By the central bank or the institution. Errors: 22004, 42501, 22023, 55000, file errors';
+
+CREATE FUNCTION dcep.signer_status()
+    RETURNS TABLE (institution integer, number integer, kind text, counter bigint, head bytea, statement bigint,
+                   minted bigint, mint_limit bigint, paid_out bigint, payout_limit bigint)
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_signer_status';
+COMMENT ON FUNCTION dcep.signer_status() IS
+'How each institution''s present key signs: kind (file, pkcs11, process), and of a process how far its log is (number and hash of the last record), which quota statement is in force (NULL: none), and what counts against its limits in minor units (a limit is NULL where there is none). Of a process that is not there that is all NULL; kind is NULL where the key''s file is missing. By the central bank: all; by others: their own. Errors: 55000 (a key''s file cannot be used, a process answers otherwise than it should)';
 
 CREATE FUNCTION dcep.generate_secret() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_secret';

@@ -64,7 +64,7 @@ GRANT SELECT ON dcep.opening_policy TO dcep_operator;
 GRANT EXECUTE ON FUNCTION dcep.limits(dcep.wallet_id) TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.explain_transfer(dcep.wallet_id, dcep.wallet_id, bigint, dcep.transfer_kind, text, text, bytea)
     TO dcep_operator, dcep_supervisor, dcep_central_bank;
-GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text) TO dcep_operator, dcep_supervisor, dcep_central_bank;
+GRANT EXECUTE ON FUNCTION dcep.generate_key(integer, text, text), dcep.signer_status() TO dcep_operator, dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON PROCEDURE dcep.consolidate_all(integer, integer, bigint) TO dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION
     dcep.submit(dcep.instruction[], bytea[]), dcep.redeem(integer, bigint, text), dcep.open_wallet(integer, jsonb),

@@ -2,17 +2,18 @@
 #
 # Measures pgbench scripts: rate and server CPU of each run are a line of $dir/figures.
 #
-# Reads of its caller: dir, where files are kept; cluster, the data folder of the server; warm_up and each, seconds.
+# Reads of its caller: dir, where files are kept; cluster, the data folder of the server; warm_up and each, seconds; beside,
+# a process that belongs to the server, if there is one.
 
 dir=${dir:?} cluster=${cluster:-}
 
-# Server CPU seconds so far: of the postmaster, its living children and those that have ended.
+# Server CPU seconds so far: of the postmaster, its living children and those that have ended, and of the process $beside.
 server_cpu()
 {
 	local postmaster pid
 	postmaster=$(head -1 "$cluster/postmaster.pid")
 	# A child may end while it is looked at.
-	{ cat "/proc/$postmaster/stat"; for pid in $(pgrep -P "$postmaster"); do cat "/proc/$pid/stat" || true; done; } 2>/dev/null |
+	{ cat "/proc/$postmaster/stat"; for pid in $(pgrep -P "$postmaster") ${beside:-}; do cat "/proc/$pid/stat" || true; done; } 2>/dev/null |
 		awk -v own="$postmaster" -v tick="$(getconf CLK_TCK)" \
 			'{ ticks += $14 + $15; if ($1 == own) ticks += $16 + $17 } END { print ticks / tick }'
 }

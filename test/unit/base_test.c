@@ -899,6 +899,89 @@ test_tagged(int suite, const uint8_t hash[DCEP_HASH_LEN])
 	dcep_key_free(key);
 }
 
+/* A context that was written is read again, and no other bytes are. */
+static void
+test_context(const DcepContext *context, const char *what)
+{
+	uint8_t bytes[512] = {0};
+	uint8_t again[512] = {0};
+	int64_t inputs[64];
+	size_t len = dcep_context_length(context);
+	int taken = 0;
+	DcepContext read;
+
+	dcep_context_put(context, bytes);
+	ok(dcep_context_get(bytes, len, &read, inputs) == NULL && dcep_context_length(&read) == len, "%s is read", what);
+	dcep_context_put(&read, again);
+	ok(memcmp(bytes, again, len) == 0, "%s is read as it was written", what);
+	for (size_t cut = 0; cut < len; cut++)
+		taken += dcep_context_get(bytes, cut, &read, inputs) == NULL;
+	/* What ends in a token and a device's signature can be cut to one without. */
+	ok(taken == (context->token.data != NULL || context->device_signature.data != NULL),
+	   "%s: shorter bytes are none, or another one", what);
+	taken = 0;
+	ok(dcep_context_get(bytes, len + 1, &read, inputs) != NULL, "%s: nor longer ones", what);
+	/* Any other byte either is refused or is another context, which is written as it was read. */
+	for (size_t at = 0; at < len; at++)
+	{
+		bytes[at] ^= 0x81;
+		if (dcep_context_get(bytes, len, &read, inputs) == NULL)
+		{
+			taken += dcep_context_length(&read) != len;
+			dcep_context_put(&read, again);
+			taken += memcmp(bytes, again, len) != 0;
+		}
+		bytes[at] ^= 0x81;
+	}
+	ok(taken == 0, "%s: there are no two ways to write one", what);
+}
+
+/* Contexts with and without what may be absent. */
+static void
+test_contexts(void)
+{
+	static const int64_t inputs[] = {41, 86, INT64_MAX};
+	static const char proof[DCEP_SIGNATURE_LEN] = "device";
+	DcepContext context = {.seq = 2,
+						   .id = 1000,
+						   .kind = DCEP_KIND_TRANSFER,
+						   .payer = INT64_C(2999999999990),
+						   .payee = INT64_C(3000000000000),
+						   .amount = 1250,
+						   .created_at = 1767225600123456};
+
+	test_context(&context, "a context without inputs and texts");
+	context.inputs = inputs;
+	context.input_count = 3;
+	context.key = (DcepText){"order 1", 7};
+	context.memo = (DcepText){"", 0};
+	test_context(&context, "a context with inputs and texts");
+	context.device_signature = (DcepText){proof, DCEP_SIGNATURE_LEN};
+	test_context(&context, "a context with a device's signature");
+	context.token = (DcepText){proof, DCEP_TOKEN_PROOF_LEN};
+	test_context(&context, "a context with a token");
+}
+
+/* What is written of a record to be hashed is what is hashed. */
+static void
+test_record_bytes(const DcepEntry *entry, const DcepAct *act)
+{
+	uint8_t bytes[512];
+	uint8_t hash[DCEP_HASH_LEN];
+	uint8_t expected[DCEP_HASH_LEN];
+	DcepBytes piece = {bytes, dcep_entry_length(entry)};
+
+	dcep_entry_put(entry, bytes);
+	ok(dcep_hash(DCEP_SUITE_SM2, &piece, 1, hash) && dcep_entry_hash(DCEP_SUITE_SM2, entry, expected) &&
+		   memcmp(hash, expected, DCEP_HASH_LEN) == 0 && bytes[0] == 5,
+	   "what is hashed of an entry");
+	piece.len = dcep_act_length(act);
+	dcep_act_put(act, bytes);
+	ok(dcep_hash(DCEP_SUITE_SM2, &piece, 1, hash) && dcep_act_hash(DCEP_SUITE_SM2, act, expected) &&
+		   memcmp(hash, expected, DCEP_HASH_LEN) == 0 && bytes[0] == 6,
+	   "what is hashed of an act");
+}
+
 /* The hashes of docs/format.md for an entry and an act, which were made by hand with other programs. */
 static void
 test_chained_records(void)
@@ -933,6 +1016,7 @@ test_chained_records(void)
 	ok(dcep_act_hash(DCEP_SUITE_P256, &act, hash) &&
 		   is_hex(hash, DCEP_HASH_LEN, "0691322f4aa218c28769e5c544a998d179c538d325ea472c9be2b83d6bcd6e95"),
 	   "hash of an act, SHA-256");
+	test_record_bytes(&entry, &act);
 	act.case_no = (DcepText){"", 0};
 	ok(dcep_act_hash(DCEP_SUITE_P256, &act, hash) &&
 		   !is_hex(hash, DCEP_HASH_LEN, "0691322f4aa218c28769e5c544a998d179c538d325ea472c9be2b83d6bcd6e95"),
@@ -1228,6 +1312,7 @@ run_tests(const char *format_page)
 	for (int suite = DCEP_SUITE_ED25519; suite <= DCEP_SUITE_P256; suite++)
 		test_transfer(suite);
 	test_openings();
+	test_contexts();
 	test_chained_records();
 	test_log_published();
 	test_log_proofs();
