@@ -9,6 +9,7 @@
 #include "types.h"
 
 PG_FUNCTION_INFO_V1(dcep_vault);
+PG_FUNCTION_INFO_V1(dcep_is_here);
 
 /* A code as users write it; one that cannot be is shown as it is. */
 static char *
@@ -35,4 +36,11 @@ dcep_vault(PG_FUNCTION_ARGS)
 						errmsg("institution %s has no vault", print_code(institution->code)),
 						errdetail("It is a supervisor.")));
 	PG_RETURN_WALLET_ID(institution->vault);
+}
+
+/* dcep.is_here(wallet) → boolean */
+Datum
+dcep_is_here(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dcep_config_is_here(dcep_config_required(), PG_GETARG_WALLET_ID(0)));
 }

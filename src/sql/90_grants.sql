@@ -16,7 +16,7 @@ BEGIN
          WHERE p.pronamespace = 'dcep'::pg_catalog.regnamespace
            AND (p.proname ~ '^(wallet_id|otp_token|signed_coin)_'
                 OR p.proname IN ('amount', 'owner', 'coin_id', 'issuer', 'currency', 'minted_at', 'suite', 'key_number',
-                                 'transfer_id', 'institution', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
+                                 'transfer_id', 'institution', 'is_here', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
                                  'require_institution', 'identification', 'vault', 'sees_payments', 'sees_parties', 'order_kinds', 'verify', 'check', 'coin_state'))
     LOOP
         EXECUTE pg_catalog.format(
@@ -75,7 +75,7 @@ GRANT EXECUTE ON FUNCTION
 
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
 GRANT EXECUTE ON FUNCTION
-    dcep.enroll_institution(integer, text, text), dcep.suspend_institution(integer, boolean),
+    dcep.enroll_institution(integer, text, text, boolean), dcep.suspend_institution(integer, boolean),
     dcep.revoke_key(integer, integer, text, timestamptz), dcep.generate_secret(), dcep.set_identity_key(text, timestamptz),
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
@@ -169,3 +169,8 @@ GRANT SELECT ON dcep.checkpoint, dcep.log_key TO dcep_central_bank, dcep_operato
 GRANT EXECUTE ON FUNCTION dcep.seal(integer), dcep.checkpoint(), dcep.rotate_log_key(), dcep.verify_log() TO dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.verify_log() TO dcep_auditor;
 GRANT SELECT ON dcep.log_status TO dcep_central_bank, dcep_auditor;
+
+-- Nodes.
+GRANT EXECUTE ON FUNCTION dcep.transfer_status(bigint) TO dcep_central_bank, dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.work_messages(integer) TO dcep_central_bank, dcep_operator;
+GRANT SELECT ON dcep.instructions, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;
