@@ -942,6 +942,14 @@ COMMENT ON TABLE dcep.holding IS 'Registry only: what the wallets of each operat
 COMMENT ON COLUMN dcep.holding.institution IS 'The operator';
 COMMENT ON COLUMN dcep.holding.amount IS 'Issued to it and received, less redeemed and paid out';
 
+CREATE TABLE dcep.node_role (
+    role        name PRIMARY KEY,
+    institution smallint NOT NULL
+);
+COMMENT ON TABLE dcep.node_role IS 'Which database role fetches the messages to which institution''s node; kept by dcep.grant_node(), by name, so that a dump can be restored elsewhere';
+COMMENT ON COLUMN dcep.node_role.role IS 'Name of a role of this cluster';
+COMMENT ON COLUMN dcep.node_role.institution IS 'Whose node it is';
+
 -- --- what pg_dump carries ----------------------------------------------------
 
 DO $$

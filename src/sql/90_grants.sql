@@ -173,4 +173,5 @@ GRANT SELECT ON dcep.log_status TO dcep_central_bank, dcep_auditor;
 -- Nodes.
 GRANT EXECUTE ON FUNCTION dcep.transfer_status(bigint) TO dcep_central_bank, dcep_operator;
 GRANT EXECUTE ON FUNCTION dcep.work_messages(integer) TO dcep_central_bank, dcep_operator;
-GRANT SELECT ON dcep.instructions, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.reads_messages(integer), dcep.own_institution(), dcep.publication_name(integer, integer) TO dcep_central_bank, dcep_auditor;
+GRANT SELECT ON dcep.instructions, dcep.peers, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;
