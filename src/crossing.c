@@ -7,14 +7,18 @@
  */
 #include "crossing.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 
 #include "access.h"
+#include "upkeep.h"
 
 PG_FUNCTION_INFO_V1(dcep_enter_delivery);
+PG_FUNCTION_INFO_V1(dcep_wake_worker);
 
+static bool has_come = false; /* a message, in this transaction */
 static bool waiting = false; /* dcep.enter_delivery() is about to insert */
 
 /* Does the INSERT that is about to begin enter what another node has paid? */
@@ -100,4 +104,27 @@ dcep_enter_delivery(PG_FUNCTION_ARGS)
 	if (id == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(id);
+}
+
+/* The worker can see the message once the transaction that brings it has committed. */
+static void
+at_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (!has_come || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
+		return;
+	has_come = false;
+	if (event == XACT_EVENT_COMMIT)
+		dcep_upkeep_kick();
+}
+
+/* dcep.wake_worker(): once this transaction has committed */
+Datum
+dcep_wake_worker(PG_FUNCTION_ARGS)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+		RegisterXactCallback(at_end, NULL);
+	is_registered = has_come = true;
+	PG_RETURN_VOID();
 }

@@ -464,6 +464,10 @@ $$;
 COMMENT ON FUNCTION dcep.work_messages(integer) IS
 'Takes messages of other nodes that have come, in their order and up to a number of them, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
 
+CREATE FUNCTION dcep.wake_worker() RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_wake_worker';
+COMMENT ON FUNCTION dcep.wake_worker() IS 'Internal: has the worker, where there is one, look for messages once this transaction has committed';
+
 -- A message that came before is dropped: a subscription that was made anew brings all of them again.
 CREATE FUNCTION dcep.message_arrives() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -473,6 +477,9 @@ BEGIN
     SELECT * INTO before FROM dcep.message AS m
      WHERE m.sender = NEW.sender AND m.receiver = NEW.receiver AND m.number = NEW.number;
     IF NOT FOUND THEN
+        IF NEW.receiver = dcep.own_institution() THEN
+            PERFORM dcep.wake_worker();
+        END IF;
         RETURN NEW;
     END IF;
     IF before IS DISTINCT FROM NEW THEN
