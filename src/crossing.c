@@ -110,7 +110,7 @@ dcep_enter_delivery(PG_FUNCTION_ARGS)
 static void
 at_end(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (!has_come || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
+	if (!has_come || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
 	has_come = false;
 	if (event == XACT_EVENT_COMMIT)
