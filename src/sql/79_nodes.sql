@@ -23,6 +23,17 @@ CREATE FUNCTION dcep.enter_delivery(kind text, payer bigint, payee bigint, amoun
 COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text) IS
 'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. Errors: those of dcep.transfer()';
 
+CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The payer is another node's wallet, but has a chain here, of what it has paid to wallets of this node.
+    INSERT INTO dcep.wallet_chain (wallet) VALUES (payer) ON CONFLICT DO NOTHING;
+    RETURN dcep.enter_delivery(kind, payer::bigint, payee::bigint, amount, key, memo);
+END
+$$;
+COMMENT ON FUNCTION dcep.deliver(text, dcep.wallet_id, dcep.wallet_id, bigint, text, text) IS
+'Internal: dcep.enter_delivery(), for a payer that may not have a chain here yet';
+
 -- --- posting ------------------------------------------------------------------
 
 CREATE FUNCTION dcep.post_message(receiver integer, kind text, body jsonb) RETURNS bigint
@@ -153,7 +164,7 @@ BEGIN
     IF paid.kind = 'redeem' THEN
         -- What the reserve refuses is refused here.
         BEGIN
-            PERFORM dcep.enter_delivery('redeem', paid.payer::bigint, paid.payee::bigint, paid.amount,
+            PERFORM dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
                                         format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
         EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
             refused := SQLSTATE;
@@ -208,7 +219,7 @@ BEGIN
     IF origin = 1 THEN
         -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
         PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
-        PERFORM dcep.enter_delivery('redeem', ended.payee::bigint, ended.payer::bigint, ended.amount,
+        PERFORM dcep.deliver('redeem', ended.payee, ended.payer, ended.amount,
                                     format('return of %s', transfer), reason);
         RETURN;
     END IF;
@@ -257,9 +268,8 @@ BEGIN
        IS DISTINCT FROM (paid.origin, paid.payee, paid.amount, paid.transfer * 2) THEN
         PERFORM dcep.message_wrong('The coin is not that of the payment.');
     END IF;
-    INSERT INTO dcep.wallet_chain (wallet) VALUES (paid.payer) ON CONFLICT DO NOTHING;
     BEGIN
-        paid.local_transfer := dcep.enter_delivery(paid.kind::text, paid.payer::bigint, paid.payee::bigint, paid.amount,
+        paid.local_transfer := dcep.deliver(paid.kind::text, paid.payer, paid.payee, paid.amount,
                                                    format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
     EXCEPTION WHEN SQLSTATE 'LG305' OR SQLSTATE 'LG306' OR SQLSTATE 'LG202' OR SQLSTATE 'LG206' OR SQLSTATE 'LG208'
                 OR invalid_parameter_value THEN
@@ -288,12 +298,11 @@ BEGIN
     IF kind = 'settled' THEN
         RETURN;
     END IF;
-    INSERT INTO dcep.wallet_chain (wallet) VALUES (ended.payee) ON CONFLICT DO NOTHING;
     BEGIN
-        back := dcep.enter_delivery('return', ended.payee::bigint, ended.payer::bigint, ended.amount, key, memo);
+        back := dcep.deliver('return', ended.payee, ended.payer, ended.amount, key, memo);
     EXCEPTION WHEN SQLSTATE 'LG306' THEN
         -- The payer has closed its wallet meanwhile: its operator keeps the money for it.
-        back := dcep.enter_delivery('return', ended.payee::bigint, dcep.vault(ended.origin)::bigint, ended.amount, key, memo);
+        back := dcep.deliver('return', ended.payee, dcep.vault(ended.origin), ended.amount, key, memo);
     END;
     UPDATE dcep.crossing AS c SET local_transfer = back WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
 END
@@ -439,7 +448,7 @@ CREATE FUNCTION dcep.work_messages(most integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     done bigint := 0;
-    peer smallint;
+    source smallint;
     line dcep.line;
     message dcep.message;
 BEGIN
@@ -447,15 +456,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN most IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
             MESSAGE = 'most must be 1 or more';
     END IF;
-    FOR peer IN SELECT l.peer FROM dcep.line AS l ORDER BY l.peer LOOP
-        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = work_messages.peer FOR UPDATE;
+    FOR source IN SELECT l.peer FROM dcep.line AS l ORDER BY l.peer LOOP
+        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source FOR UPDATE;
         WHILE line.status = 'open' AND done < most LOOP
             SELECT * INTO message FROM dcep.message AS m
              WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
             EXIT WHEN NOT FOUND;
             PERFORM dcep.take_message(message, line);
             done := done + 1;
-            SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = work_messages.peer;
+            SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
         END LOOP;
     END LOOP;
     RETURN done;

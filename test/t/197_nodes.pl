@@ -117,7 +117,7 @@ like(refused(1, "SELECT dcep.open_line(dcep.node_facts())"), qr/^55000$/, 'no li
 
 # --- issue, pay, redeem ------------------------------------------------------------------------
 
-query(1, "SELECT dcep.issue(code, 50000, 'first') FROM generate_series(2, 4) AS code");
+query(1, "SELECT dcep.issue(code, 50000, 'first of ' || code) FROM generate_series(2, 4) AS code");
 is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), 0, 'issued, and not here yet');
 is(query(1, 'SELECT state FROM dcep.transfer_status(1)'), 'pending', 'an issue under way');
 settle();
@@ -168,7 +168,7 @@ books_close('many payments');
 my $redeemed = query(2, "SELECT (dcep.redeem(2, 7000, 'evening')).transfer");
 settle();
 is(status(2, $redeemed), 'settled|', 'redeemed');
-is(query(1, 'SELECT balance FROM dcep.reserve_account WHERE institution = 2'), 57000, 'the reserve has it back');
+is(query(1, 'SELECT sum(amount) FROM dcep.reserve_entry WHERE institution = 2'), 57000, 'the reserve has it back');
 books_close('redemption');
 
 # --- the ways back ---------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ is(query(3, 'SELECT institution, number, suite FROM dcep.signing_key WHERE insti
 # --- an operator's machine in an attacker's hands -------------------------------------------------
 
 # It mints without cover: its own books allow it, the registry's do not.
-query(4, "SELECT dcep.enter_delivery('transfer', '$alice{3}'::dcep.wallet_id::bigint, '$alice{4}'::dcep.wallet_id::bigint, 1000000, 'made up', NULL)");
+query(4, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{4}', 1000000, 'made up', NULL)");
 $transfer = pay(4, $alice{4}, $alice{2}, 900000);
 $before = balance(2, $alice{2});
 my $supply = query(1, 'SELECT sum(amount) FROM dcep.holding');
