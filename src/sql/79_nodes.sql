@@ -36,12 +36,11 @@ COMMENT ON FUNCTION dcep.deliver(text, dcep.wallet_id, dcep.wallet_id, bigint, t
 
 -- --- posting ------------------------------------------------------------------
 
-CREATE FUNCTION dcep.post_message(receiver integer, kind text, body jsonb) RETURNS bigint
+CREATE FUNCTION dcep.post_message(receiver integer, kind text, body jsonb, made_at timestamptz DEFAULT clock_timestamp()) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own smallint := dcep.own_institution();
     line dcep.line;
-    made timestamptz;
     signed record;
 BEGIN
     -- The line's row is the lock: messages to one node are numbered in the order in which they commit.
@@ -51,19 +50,18 @@ BEGIN
             MESSAGE = format('there is no line to node %s', lpad(receiver::text, 4, '0')),
             HINT = 'Connect the two nodes with dcep.join().';
     END IF;
-    made := clock_timestamp();
     SELECT * INTO STRICT signed
-      FROM dcep.sign_act(own, line.posted + 1, line.posted_head, receiver, made, 'message ' || kind, session_user,
+      FROM dcep.sign_act(own, line.posted + 1, line.posted_head, receiver, made_at, 'message ' || kind, session_user,
                          lpad(receiver::text, 4, '0'), body::text);
     INSERT INTO dcep.message (sender, receiver, number, kind, body, by_role, made_at, suite, key_number, prev_hash, hash, signature)
-    VALUES (own, post_message.receiver, line.posted + 1, post_message.kind, body::text, session_user, made, signed.suite,
+    VALUES (own, post_message.receiver, line.posted + 1, post_message.kind, body::text, session_user, post_message.made_at, signed.suite,
             signed.key_number, line.posted_head, signed.hash, signed.signature);
     UPDATE dcep.line AS l SET posted = l.posted + 1, posted_head = signed.hash WHERE l.peer = receiver;
     RETURN line.posted + 1;
 END
 $$;
-COMMENT ON FUNCTION dcep.post_message(integer, text, jsonb) IS
-'Internal: posts a message to a node that there is a line to, and returns its number. Errors: 55000';
+COMMENT ON FUNCTION dcep.post_message(integer, text, jsonb, timestamptz) IS
+'Internal: posts a message to a node that there is a line to, signed with the key of that time, and returns its number. Errors: 55000';
 
 -- Called by the statement that paid (src/crossing.c).
 CREATE FUNCTION dcep.post_payment(transfer bigint) RETURNS void
@@ -362,8 +360,15 @@ BEGIN
     ELSE
         about := NEW.institution;
     END IF;
-    IF own = 1 OR about = own AND TG_TABLE_NAME = 'signing_key' THEN
-        PERFORM dcep.post_message(l.peer, CASE TG_TABLE_NAME WHEN 'institution' THEN 'institution' ELSE 'key' END, body)
+    IF TG_TABLE_NAME = 'institution' THEN
+        IF own = 1 THEN
+            PERFORM dcep.post_message(l.peer, 'institution', body) FROM dcep.line AS l ORDER BY l.peer;
+        END IF;
+    ELSIF own = 1 OR about = own THEN
+        -- Whom the others know already vouches for the new key: it is told of with the key before it.
+        PERFORM dcep.post_message(l.peer, 'key', body,
+                                  CASE WHEN TG_OP = 'INSERT' AND about = own THEN NEW.valid_from - interval '1 microsecond'
+                                       ELSE clock_timestamp() END)
            FROM dcep.line AS l WHERE l.peer <> about ORDER BY l.peer;
     END IF;
     RETURN NULL;
@@ -417,15 +422,20 @@ COMMENT ON FUNCTION dcep.quarantine(integer, dcep.message, text, text) IS
 'Internal: keeps a message that cannot be right as evidence, and takes no more from its sender';
 
 -- One message, the next of a line that is locked. What it asks for is done, or the line stops; never half of it.
-CREATE FUNCTION dcep.take_message(message dcep.message, line dcep.line) RETURNS void
+CREATE FUNCTION dcep.take_message(message dcep.message, line dcep.line) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wrong text := dcep.message_defect(message, line);
+    wrong text;
     because text;
 BEGIN
+    IF NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = message.sender AND k.number = message.key_number) THEN
+        -- Its key will be told of: by a message before this one, which has not come, or by dcep.join().
+        RETURN false;
+    END IF;
+    wrong := dcep.message_defect(message, line);
     IF wrong IS NOT NULL THEN
         PERFORM dcep.quarantine(line.peer, message, 'LG101', wrong);
-        RETURN;
+        RETURN true;
     END IF;
     BEGIN
         PERFORM dcep.do_message(message);
@@ -437,12 +447,13 @@ BEGIN
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS because = PG_EXCEPTION_DETAIL;
             PERFORM dcep.quarantine(line.peer, message, SQLSTATE, concat_ws(': ', SQLERRM, NULLIF(because, '')));
-            RETURN;
+            RETURN true;
     END;
     UPDATE dcep.line AS l SET taken = message.number, taken_head = message.hash WHERE l.peer = line.peer;
+    RETURN true;
 END
 $$;
-COMMENT ON FUNCTION dcep.take_message(dcep.message, dcep.line) IS 'Internal: takes the next message of a line';
+COMMENT ON FUNCTION dcep.take_message(dcep.message, dcep.line) IS 'Internal: takes the next message of a line; false where it cannot be taken yet';
 
 CREATE FUNCTION dcep.work_messages(most integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -461,8 +472,7 @@ BEGIN
         WHILE line.status = 'open' AND done < most LOOP
             SELECT * INTO message FROM dcep.message AS m
              WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
-            EXIT WHEN NOT FOUND;
-            PERFORM dcep.take_message(message, line);
+            EXIT WHEN NOT FOUND OR NOT dcep.take_message(message, line);
             done := done + 1;
             SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
         END LOOP;
@@ -517,6 +527,14 @@ CREATE FUNCTION dcep.node_facts() RETURNS jsonb
 $$;
 COMMENT ON FUNCTION dcep.node_facts() IS 'What another node must know of this one before the first message: its ledger, its institution and its public keys';
 
+CREATE FUNCTION dcep.add_keys(keys jsonb) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO dcep.signing_key
+    SELECT k.* FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
+    ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION dcep.add_keys(jsonb) IS 'Internal: enters keys of another node that are not here yet';
+
 -- The other node's facts were brought by whoever connects the two; from then on its messages speak for it.
 CREATE FUNCTION dcep.open_line(facts jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -538,7 +556,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('institution %s has no node of its own', lpad(other.institution::text, 4, '0')),
             HINT = 'Enroll it with dcep.enroll_institution(code, name, kind, elsewhere => true).';
-    ELSIF EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = other.institution) THEN
+    END IF;
+    IF EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = other.institution) THEN
+        PERFORM dcep.add_keys(facts -> 'keys');
         RETURN;
     END IF;
     IF own.institution = 1 THEN
@@ -548,9 +568,7 @@ BEGIN
     ELSE
         UPDATE dcep.institution AS i SET name = peer.name, vault = peer.vault WHERE i.code = 1;
     END IF;
-    INSERT INTO dcep.signing_key
-    SELECT k.* FROM jsonb_array_elements(facts -> 'keys') AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
-    ON CONFLICT DO NOTHING;
+    PERFORM dcep.add_keys(facts -> 'keys');
     INSERT INTO dcep.line (peer) VALUES (peer.code);
     IF own.institution = 1 THEN
         -- What the newcomer has to know of the others.

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,14 +20,41 @@ my @operators = (2, 3, 4);
 my %database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
 my %code = reverse %database;
 
-sub query { my ($code, $sql) = @_; return $node->safe_psql($database{$code}, $sql); }
+# One session a node, kept open: there are hundreds of questions.
+my %session;
+
+sub ask
+{
+	my ($code, $sql) = @_;
+	my $session = $session{$code} //= do {
+		my %new = (in => '', out => '', err => '');
+		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
+			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
+		\%new;
+	};
+	$session->{timer}->start(300);
+	$session->{$_} = '' for qw(out err);
+	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
+	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
+	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
+	chomp $session->{out};
+	return ($session->{out}, $session->{err});
+}
+
+sub query
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	die "$sql\n$err" if $err =~ /^ERROR/m;
+	return $out;
+}
 
 # What a statement is refused with.
 sub refused
 {
 	my ($code, $sql) = @_;
-	my ($rc, $out, $err) = $node->psql($database{$code}, $sql, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-	return $err =~ /ERROR:\s+(\w{5}):/ ? $1 : "nothing: $out $err";
+	my ($out, $err) = ask($code, $sql);
+	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
 }
 
 # Carries what one has posted to another: all of it, again and again.
@@ -291,4 +319,5 @@ carry(2, 1, 'number = 5');
 is(query(1, 'SELECT sender, number, sqlstate FROM dcep.evidence WHERE sender = 2'), '2|5|LG402', 'a past that was changed');
 is(query(1, 'SELECT status FROM dcep.line WHERE peer = 2'), 'quarantined', 'quarantined at the first message');
 
+$_->{run}->finish for values %session;
 done_testing();
