@@ -36,7 +36,7 @@ BEGIN
             HINT = 'Create it first with CREATE ROLE … LOGIN REPLICATION.';
     END IF;
     INSERT INTO dcep.node_role (role, institution) VALUES (grant_node.role, grant_node.code)
-    ON CONFLICT (role) DO UPDATE SET institution = excluded.institution;
+    ON CONFLICT ON CONSTRAINT node_role_pkey DO UPDATE SET institution = excluded.institution;
     EXECUTE format('GRANT USAGE ON SCHEMA dcep TO %I', role);
     EXECUTE format('GRANT SELECT ON dcep.message TO %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION dcep.publish_to(integer), dcep.node_facts(), dcep.reads_messages(integer) TO %I', role);
@@ -85,6 +85,24 @@ END
 $$;
 COMMENT ON FUNCTION dcep.ask_node(text, text) IS 'Internal: what another database answers. Errors: those of the connection, and of the question';
 
+CREATE FUNCTION dcep.drop_carrier(carrier name) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    connection text;
+BEGIN
+    SELECT s.subconninfo INTO connection FROM pg_subscription AS s
+     WHERE s.subname = carrier AND s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
+    IF FOUND THEN
+        EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', carrier);
+        EXECUTE format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', carrier);
+        EXECUTE format('DROP SUBSCRIPTION %I', carrier);
+    END IF;
+    RETURN connection;
+END
+$$;
+COMMENT ON FUNCTION dcep.drop_carrier(name) IS
+'Internal: drops a subscription of this database, not its slot, and returns its connection string; NULL where there is none';
+
 CREATE FUNCTION dcep.join(connection text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -103,12 +121,7 @@ BEGIN
     peer := (facts #>> '{institution,code}')::integer;
     carrier := dcep.publication_name(peer, own);
     PERFORM dcep.open_line(facts);
-    IF EXISTS (SELECT FROM pg_subscription AS s
-                WHERE s.subname = carrier AND s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) THEN
-        EXECUTE format('ALTER SUBSCRIPTION %I CONNECTION %L', carrier, connection);
-        EXECUTE format('ALTER SUBSCRIPTION %I ENABLE', carrier);
-        RETURN;
-    END IF;
+    PERFORM dcep.drop_carrier(carrier);
     PERFORM dcep.ask_node(connection, format('SELECT dcep.publish_to(%s)', own));
     PERFORM dcep.ask_node(connection, format('SELECT pg_create_logical_replication_slot(%L, ''pgoutput'') WHERE NOT EXISTS '
                                              '(SELECT FROM pg_replication_slots AS s WHERE s.slot_name = %1$L)', carrier));
@@ -117,7 +130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.join(text) IS
-'Connects this node with another: an operator''s with the registry, and the registry with an operator''s; each side calls it once, with a connection string to the other''s database, as a role that dcep.grant_node() there names. Opens the line, and subscribes to the messages. Called again it sets another connection string. By a superuser, with dblink installed. Errors: 22004, 55000, those of the connection';
+'Connects this node with another: an operator''s with the registry, and the registry with an operator''s; each side calls it once, with a connection string to the other''s database, as a role that dcep.grant_node() there names. Opens the line, and subscribes to the messages. Called again it begins anew, by another connection string or where the other side has lost its slot, as a restored one has. By a superuser, with dblink installed. Errors: 22004, 55000, those of the connection';
 
 CREATE FUNCTION dcep.leave(peer integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -125,15 +138,11 @@ DECLARE
     carrier name := dcep.publication_name(peer, dcep.own_institution());
     connection text;
 BEGIN
-    SELECT s.subconninfo INTO connection FROM pg_subscription AS s
-     WHERE s.subname = carrier AND s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
-    IF NOT FOUND THEN
+    connection := dcep.drop_carrier(carrier);
+    IF connection IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('this node does not fetch messages from node %s', lpad(peer::text, 4, '0'));
     END IF;
-    EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', carrier);
-    EXECUTE format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', carrier);
-    EXECUTE format('DROP SUBSCRIPTION %I', carrier);
     BEGIN
         PERFORM dcep.ask_node(connection, format('SELECT pg_drop_replication_slot(s.slot_name) FROM pg_replication_slots AS s '
                                                  'WHERE s.slot_name = %L AND NOT s.active', carrier));
