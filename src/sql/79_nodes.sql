@@ -347,6 +347,19 @@ END
 $$;
 COMMENT ON FUNCTION dcep.take_key(integer, jsonb) IS 'Internal: enters a key of another node, or its revocation. Errors: LG701';
 
+-- An operator's node: the central bank restricts a wallet, or releases it.
+CREATE FUNCTION dcep.take_restriction(kind text, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM dcep.restrict_wallet((body ->> 'wallet')::dcep.wallet_id, body ->> 'direction', body ->> 'reason', kind = 'freeze');
+EXCEPTION WHEN SQLSTATE 'LG305' THEN
+    -- There is no such wallet: nothing to restrict, and nothing wrong with the message.
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_restriction(text, jsonb) IS
+'Internal: freezes or releases a wallet of this node, as the central bank has ordered on the registry';
+
 -- Tells the other nodes what has changed here: the registry all of them, an operator the registry its own keys.
 CREATE FUNCTION dcep.tell_nodes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -400,6 +413,7 @@ BEGIN
         WHEN message.kind = 'key' THEN PERFORM dcep.take_key(message.sender, body);
         WHEN message.kind = 'credit' AND NOT is_registry THEN PERFORM dcep.take_credit(body);
         WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);
+        WHEN message.kind IN ('freeze', 'unfreeze') AND NOT is_registry THEN PERFORM dcep.take_restriction(message.kind, body);
         WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
         ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', message.kind));
     END CASE;

@@ -240,6 +240,20 @@ is(status(2, $transfer), 'returned|LG305', 'returned to a wallet that was closed
 is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), $vault + 300, 'goes to its operator\'s vault');
 books_close('ways back');
 
+# --- the central bank's orders ------------------------------------------------------------------
+
+query(1, "SELECT dcep.freeze('$bob{3}', 'both', 'case 7')");
+settle();
+is(query(3, "SELECT direction, reason FROM dcep.frozen WHERE wallet = '$bob{3}'"), 'both|case 7', 'a wallet of another node is frozen');
+$transfer = pay(2, $alice{2}, $bob{3}, 1);
+settle();
+is(status(2, $transfer), 'returned|LG202', 'and takes nothing');
+query(1, "SELECT dcep.unfreeze('$bob{3}', 'both', 'case 7'), dcep.freeze('$nobody', 'both', 'case 8')");
+settle();
+is(query(3, "SELECT count(*) FROM dcep.frozen WHERE wallet = '$bob{3}'"), 0, 'released');
+is(query(3, "SELECT status FROM dcep.line"), 'open', 'a wallet that there is not stops nothing');
+is(refused(1, "SELECT dcep.freeze('$alice{2}', 'nothing', 'case 9')"), '22023', 'a direction that there is not');
+
 # --- what is refused at once ---------------------------------------------------------------------
 
 is(refused(2, "SELECT dcep.transfer('$alice{3}', '$alice{2}', 1)"), '42501', 'nobody pays from a wallet of another node');
