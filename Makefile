@@ -11,11 +11,12 @@
 # make lint          formatting, compilers, cppcheck, clang-tidy, plpgsql_check, shellcheck
 # make format        puts the formatting right
 # make demo          plays a day of the currency; SEED=n, DATA=folder; make demo-stop ends its server
+# make demo-federation   four nodes on one machine pay each other; KEEP=1 leaves them running
 # make report        the page of a day, OUT/report.html; OUT=folder, and DATABASE=name, DAY=, AS=role, CASE=, TOP=rows
 # make bench, soak   speed; endurance. make bench-signer: what it costs that dcep-signer signs
 # make private-clean stops the private servers and removes them
 
-TOOLS = check lint format demo demo-stop report bench bench-signer soak private-clean
+TOOLS = check lint format demo demo-federation demo-stop report bench bench-signer soak private-clean
 
 # Kept apart from PGXS, which is not there yet when one of them installs the packages.
 ifneq ($(filter $(TOOLS),$(MAKECMDGOALS)),)
@@ -30,6 +31,8 @@ format:
 	clang-format -i src/*.[ch] signer/*.[ch] verify/*.[ch] test/*/*.[ch] test/unit/signer/*.[ch]
 demo:
 	@demo/run
+demo-federation:
+	@demo/federation
 demo-stop:
 	@demo/stop
 report:

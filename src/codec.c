@@ -38,6 +38,7 @@ dcep_kind_name(int kind)
 		[DCEP_KIND_RECOVER] = "recover",
 		[DCEP_KIND_CONSOLIDATE] = "consolidate",
 		[DCEP_KIND_TOKEN] = "token",
+		[DCEP_KIND_RETURN] = "return",
 	};
 
 	return kind >= 0 && kind <= DCEP_KIND_MAX ? names[kind] : NULL;

@@ -38,10 +38,11 @@ typedef enum DcepKind
 	DCEP_KIND_REDEEM = 5,
 	DCEP_KIND_RECOVER = 6,
 	DCEP_KIND_CONSOLIDATE = 7,
-	DCEP_KIND_TOKEN = 8
+	DCEP_KIND_TOKEN = 8,
+	DCEP_KIND_RETURN = 9
 } DcepKind;
 
-#define DCEP_KIND_MAX 8
+#define DCEP_KIND_MAX 9
 
 /* "issue", "transfer", ... or NULL for a number that is no kind. */
 extern const char *dcep_kind_name(int kind);

@@ -19,6 +19,7 @@
 #include "types.h"
 
 PG_FUNCTION_INFO_V1(dcep_coins);
+PG_FUNCTION_INFO_V1(dcep_minted_coin);
 PG_FUNCTION_INFO_V1(dcep_balance);
 PG_FUNCTION_INFO_V1(dcep_available);
 PG_FUNCTION_INFO_V1(dcep_held_now);
@@ -144,6 +145,19 @@ load_signed_coin(const DcepConfig *config, DcepJournal *journal, Snapshot snapsh
 
 	dcep_journal_coin(config, journal, snapshot, id, &coin);
 	return dcep_signed_coin_datum(bytes, dcep_signed_coin_put(&coin, bytes));
+}
+
+/* dcep.minted_coin(coin id) → signed_coin, whatever became of it since */
+Datum
+dcep_minted_coin(PG_FUNCTION_ARGS)
+{
+	DcepJournal journal;
+	Datum coin;
+
+	dcep_journal_open(&journal, false);
+	coin = load_signed_coin(dcep_config_required(), &journal, GetActiveSnapshot(), PG_GETARG_INT64(0));
+	dcep_journal_close(&journal);
+	return coin;
 }
 
 /* dcep.coins(wallet) → setof signed_coin */

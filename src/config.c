@@ -134,6 +134,8 @@ read_institution(DcepConfig *config, DcepTable *table)
 	institution->is_active = strcmp(TextDatumGetCString(dcep_column(table, 4)), "active") == 0;
 	if (read_optional(table, 5, &vault))
 		institution->vault = DatumGetInt64(vault);
+	institution->is_here = DatumGetBool(dcep_column(table, 7));
+	config->is_whole &= institution->is_here;
 }
 
 static void
@@ -298,6 +300,7 @@ read_config(void)
 
 	is_provisional = IsInParallelMode();
 	snapshot = RegisterSnapshot(newest_snapshot());
+	config->is_whole = true;
 	read_kinds(config);
 	for (size_t i = 0; i < lengthof(sources); i++)
 		read_table(config, sources[i].table, snapshot, sources[i].read_row);
@@ -367,6 +370,18 @@ dcep_config_institution(const DcepConfig *config, int code)
 		if (config->institution[i].code == code)
 			return &config->institution[i];
 	return NULL;
+}
+
+/* Is a wallet kept in this database? */
+bool
+dcep_config_is_here(const DcepConfig *config, int64 wallet)
+{
+	const DcepInstitution *institution;
+
+	if (config->is_whole)
+		return true;
+	institution = dcep_config_institution(config, dcep_wallet_institution(wallet));
+	return institution == NULL || institution->is_here;
 }
 
 /* Signing key by institution and number. */

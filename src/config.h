@@ -28,6 +28,7 @@ typedef struct DcepInstitution
 	int code;
 	bool is_operator;
 	bool is_active;
+	bool is_here; /* its wallets are in this database; else another node keeps them */
 	int64 vault; /* 0 where there is none */
 	int till_count;
 	int64 *till; /* wallets that pay for the vault */
@@ -94,6 +95,7 @@ typedef struct DcepConfig
 	int exponent;
 	pg_tz *timezone;
 	Oid kind_oid[DCEP_KIND_MAX + 1]; /* enum values by DcepKind; 0 for numbers that are none */
+	bool is_whole; /* the wallets of all institutions are here: there are no other nodes */
 	int institution_count;
 	DcepInstitution *institution;
 	int key_count;
@@ -124,6 +126,11 @@ extern const DcepSigningKey *dcep_config_key(const DcepConfig *config, int insti
  * its message reaches us that the configuration has changed, so that a coin may name a key that the copy has not.
  */
 extern const DcepSigningKey *dcep_config_key_on_record(int institution, int number);
+/*
+ * Is a wallet's institution one whose wallets are in this database?  So are those of an institution that there is
+ * not: the wallet then does not exist.
+ */
+extern bool dcep_config_is_here(const DcepConfig *config, int64 wallet);
 /* Limits of a class on a day; an error where the class has none for that day. */
 extern const DcepClass *dcep_config_class(const DcepConfig *config, int class, DateADT day);
 

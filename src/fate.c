@@ -153,6 +153,8 @@ dcep_fates_find(DcepFates *fates, int64 coin, int64 owner, int64 amount, int64 f
 	*consumer = look_up(fates, coin);
 	if (*consumer)
 		return DCEP_FATE_CONSUMED;
+	if (!dcep_config_is_here(fates->config, owner))
+		return DCEP_FATE_ELSEWHERE;
 	if (dcep_holding_has(fates->coins, fates->snapshot, owner, amount, coin))
 		return DCEP_FATE_LIVE;
 	search_chain(fates, coin, owner, first_seq);

@@ -15,7 +15,8 @@ typedef enum DcepFate
 {
 	DCEP_FATE_LIVE,
 	DCEP_FATE_CONSUMED,
-	DCEP_FATE_LOST /* neither: dcep.audit() reports it */
+	DCEP_FATE_ELSEWHERE, /* its owner's node has it */
+	DCEP_FATE_LOST		 /* neither: dcep.audit() reports it */
 } DcepFate;
 
 typedef struct DcepFates DcepFates;

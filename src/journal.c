@@ -263,6 +263,13 @@ dcep_transfer_keep(const DcepTransfer *transfer)
 	return kept;
 }
 
+/* The institution that signs a transfer. */
+int
+dcep_transfer_signer(const DcepConfig *config, const DcepContext *context)
+{
+	return dcep_wallet_institution(dcep_config_is_here(config, context->payer) ? context->payer : context->payee);
+}
+
 /* Computes the opening of a transfer. */
 void
 dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening)
@@ -509,7 +516,7 @@ find_verifier(const DcepConfig *config, const DcepTransfer *transfer, DcepRefusa
 		return NULL;
 	if (dcep_key_suite(kept->public_pair) != transfer->suite)
 		refuse_signature(refusal, context->id, "the suite is not that of its key");
-	else if (transfer->issuer != dcep_wallet_institution(context->payer))
+	else if (transfer->issuer != dcep_transfer_signer(config, context))
 		refuse_signature(refusal, context->id, "it was not signed by the payer's institution");
 	else
 		return kept;

@@ -105,6 +105,12 @@ extern void dcep_transfer_write(const DcepConfig *config, const DcepTransfer *tr
 /* A copy without what the row lends it: key, memo, token, device's signature and inputs are absent. */
 extern DcepTransfer dcep_transfer_keep(const DcepTransfer *transfer);
 
+/*
+ * The institution that signs a transfer: the payer's; where another node keeps the payer, the payee's, in whose
+ * name this one enters what the other has paid.
+ */
+extern int dcep_transfer_signer(const DcepConfig *config, const DcepContext *context);
+
 /* Computes the opening of a transfer from everything but its stored hash. */
 extern void dcep_transfer_open(const DcepConfig *config, const DcepTransfer *transfer, DcepOpening *opening);
 

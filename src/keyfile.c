@@ -6,8 +6,9 @@
 #include <sys/stat.h>
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "common/string.h"
-#include "executor/executor.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -292,26 +293,24 @@ next_number(const DcepConfig *config, int institution)
 	return last + 1;
 }
 
-/* Puts a public key on record. */
+/* Puts a public key on record; the triggers of the table tell whom it concerns. */
 static void
 insert_signing_key(const DcepSigningKey *key)
 {
-	EState *estate = CreateExecutorState();
-	DcepTable *table = dcep_table_open(DCEP_SIGNING_KEY, estate);
-	Datum values[8];
-	bool nulls[8] = {false, false, false, false, false, false, true, true};
+	Oid types[] = {INT4OID, INT4OID, TEXTOID, BYTEAOID, TIMESTAMPTZOID};
+	Datum values[] = {Int32GetDatum(key->institution), Int32GetDatum(key->number),
+					  CStringGetTextDatum(dcep_suite_name(key->suite)),
+					  dcep_bytes_datum(key->public_key, key->public_len), TimestampTzGetDatum(key->valid_from)};
+	DcepCaller caller;
 
-	values[0] = Int16GetDatum(key->institution);
-	values[1] = Int32GetDatum(key->number);
-	values[2] = CStringGetTextDatum(dcep_suite_name(key->suite));
-	values[3] = dcep_bytes_datum(key->public_key, key->public_len);
-	values[4] = TimestampTzGetDatum(key->valid_from);
-	values[5] = TimestampTzGetDatum(DT_NOEND);
-	dcep_table_insert(table, values, nulls);
-	CacheInvalidateRelcache(table->rel);
-	CommandCounterIncrement(); /* a second key in the same statement must see this one */
-	dcep_table_close(table);
-	FreeExecutorState(estate);
+	dcep_access_enter_owner(&caller);
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from) "
+							  "VALUES ($1, $2, $3, $4, $5)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not enter a key");
+	SPI_finish();
+	dcep_access_leave_owner(&caller);
 }
 
 /* Checks who asks for a key, and for whom. */

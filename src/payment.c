@@ -40,9 +40,10 @@ typedef struct Payment
 	TimestampTz now;
 	DateADT day;
 	bool burns;				 /* redemption: the payee gets no coin */
-	bool mints;				 /* issue: the payer spends no coin */
+	bool mints;				 /* the payer spends no coin: an issue, or what another node's wallet has paid there */
+	bool leaves;			 /* the payee's coin is for another node */
 	bool consolidates;		 /* the payer is the payee, and its coins decide the amount */
-	bool recovers;			 /* by order of two authorities: no restriction or limit stands against it */
+	bool recovers;			 /* by order of two authorities, or back to the payer: nothing stands against it */
 	const DcepClass *limits; /* of the payer that is named, and of the payee */
 	const DcepClass *payee_limits;
 	DcepClass own[2];		   /* room for those that are not their class's */
@@ -50,6 +51,20 @@ typedef struct Payment
 	DcepUsage usage;
 	DcepSpend spend;
 } Payment;
+
+/* What a wallet of another node has paid is entered by the messages that say so, and in no other way. */
+static bool
+check_delivery(const DcepInstruction *instruction, DcepRefusal *refusal)
+{
+	char digits[DCEP_WALLET_DIGITS + 1];
+
+	if (dcep_statement_current()->delivers)
+		return true;
+	dcep_wallet_print(instruction->order.payer, digits);
+	dcep_refuse(refusal, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to pay from this wallet");
+	dcep_refusal_detail(refusal, "Payer %s is kept by another node.", digits);
+	return dcep_refusal_hint(refusal, "Pay on the node of its institution; dcep.peers shows where.");
+}
 
 /* Refuses a role that may not pay from this wallet, before anything about the wallet is said. */
 static bool
@@ -67,6 +82,8 @@ check_authority(const DcepInstruction *instruction, DcepRefusal *refusal)
 		dcep_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, "this kind of transfer cannot be inserted");
 		return dcep_refusal_hint(refusal, "A payment to a token is made by dcep.pay_token().");
 	}
+	if (!dcep_config_is_here(dcep_config_required(), instruction->order.payer))
+		return check_delivery(instruction, refusal);
 	if (dcep_access_acts_for(dcep_wallet_institution(instruction->order.payer)))
 		return true;
 	dcep_wallet_print(instruction->order.payer, digits);
@@ -393,7 +410,7 @@ static void
 sign_transfer(Payment *payment)
 {
 	DcepTransfer *transfer = payment->transfer;
-	int institution = dcep_wallet_institution(transfer->context.payer);
+	int institution = dcep_transfer_signer(payment->config, &transfer->context);
 	DcepOpening opening;
 	DcepKeptKey *kept;
 	const DcepSigningKey *key = dcep_keyring_signer(payment->config, institution, payment->now, &kept);
@@ -406,16 +423,16 @@ sign_transfer(Payment *payment)
 	dcep_statement_sign(payment->statement, kept, transfer);
 }
 
-/* The reserve's side of an issue or a redemption. */
+/* The reserve's side of an issue or a redemption, where the reserves are kept. */
 static bool
 move_reserve(Payment *payment)
 {
 	const DcepContext *context = &payment->transfer->context;
 
-	if (payment->mints)
+	if (context->kind == DCEP_KIND_ISSUE && dcep_config_is_here(payment->config, context->payer))
 		return dcep_reserve_post(payment->config, dcep_wallet_institution(context->payee), -context->amount,
 								 context->id, context->key, payment->refusal);
-	if (payment->burns)
+	if (payment->burns && dcep_config_is_here(payment->config, context->payee))
 		return dcep_reserve_post(payment->config, dcep_wallet_institution(context->payer), context->amount, context->id,
 								 context->key, payment->refusal);
 	return true;
@@ -432,15 +449,17 @@ settle_payment(Payment *payment)
 	Assert(payer->locked);
 	Assert(payment->mints || payment->spend.total == context->amount + payment->transfer->change);
 	dcep_spend_consume(payment->statement, payer, &payment->spend);
-	if (!payment->burns)
+	if (!payment->burns && !payment->leaves)
 		dcep_purse_mint(&payment->statement->purses, payee, 2 * context->id + DCEP_COIN_PAYEE, context->amount);
 	if (payment->transfer->change > 0)
 		dcep_purse_mint(&payment->statement->purses, payer, 2 * context->id + DCEP_COIN_CHANGE,
 						payment->transfer->change);
 	if (!payment->mints)
 		payer->balance -= context->amount;
-	if (!payment->burns)
+	if (!payment->burns && !payment->leaves)
 		payee->balance += context->amount;
+	if (payment->leaves)
+		dcep_statement_leaves(payment->statement, context->id);
 	payer->usage = payment->usage;
 	payer->seq = context->seq;
 	memcpy(payer->head, payment->transfer->hash, DCEP_HASH_LEN);
@@ -522,11 +541,14 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 									? NULL
 									: dcep_till_owner(config, instruction->order.payer),
 					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
-					   .recovers = instruction->order.kind == DCEP_KIND_RECOVER,
-					   .mints = instruction->order.kind == DCEP_KIND_ISSUE,
+					   .recovers = instruction->order.kind == DCEP_KIND_RECOVER ||
+								   instruction->order.kind == DCEP_KIND_RETURN,
 					   .consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	DcepOutcome outcome = DCEP_REFUSED;
+	bool from_elsewhere = !dcep_config_is_here(config, instruction->order.payer);
 
+	payment.mints = instruction->order.kind == DCEP_KIND_ISSUE || from_elsewhere;
+	payment.leaves = !dcep_config_is_here(config, instruction->order.payee);
 	if (check_authority(instruction, refusal) && check_texts(instruction, refusal))
 	{
 		ResourceOwner caller = dcep_statement_enter(statement);

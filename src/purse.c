@@ -121,6 +121,13 @@ dcep_purse_read(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 
 	party->controls = NULL;
 	party->limits = NULL;
+	party->elsewhere = !dcep_config_is_here(dcep_config_required(), party->wallet);
+	if (party->elsewhere)
+	{
+		party->exists = true; /* as far as we can tell: its node will say */
+		purse->known = true;
+		return;
+	}
 	party->exists = dcep_table_find_number(table, DCEP_WALLET_PKEY, snapshot, party->wallet);
 	if (party->exists)
 	{
@@ -229,7 +236,7 @@ dcep_purse_look(DcepPurses *purses, DcepPurse *purse, Snapshot snapshot)
 	DcepTable *table = purses->chain;
 
 	dcep_purse_read(purses, purse, snapshot);
-	if (!purse->party.exists)
+	if (!purse->party.exists || purse->party.elsewhere)
 		return;
 	if (!dcep_table_find_number(table, DCEP_WALLET_CHAIN_PKEY, snapshot, purse->party.wallet))
 		dcep_purse_raise_missing();

@@ -82,18 +82,43 @@ is_issuance_vault(const DcepConfig *config, int64 wallet)
 	return dcep_config_institution(config, DCEP_CENTRAL_BANK)->vault == wallet;
 }
 
+/* Does another node keep one of the two, or both? */
+static bool
+is_across(const DcepParty *payer, const DcepParty *payee)
+{
+	return payer->elsewhere || payee->elsewhere;
+}
+
 /* Are these a vault and a customer's wallet of one institution? */
 static bool
 is_exchange(const DcepParty *vault, const DcepParty *customer)
 {
-	return vault->class == DCEP_CLASS_VAULT && customer->class != DCEP_CLASS_VAULT &&
+	return !is_across(vault, customer) && vault->class == DCEP_CLASS_VAULT && customer->class != DCEP_CLASS_VAULT &&
 		   dcep_wallet_institution(vault->wallet) == dcep_wallet_institution(customer->wallet);
+}
+
+/* What of a kind another node may have a part in, in words; NULL where it is right. */
+static const char *
+wrong_across(const DcepOrder *order, const DcepParty *payer, const DcepParty *payee)
+{
+	if (payer->elsewhere && payee->elsewhere)
+		return "Neither wallet is kept in this database.";
+	if (order->kind == DCEP_KIND_RETURN && !payer->elsewhere)
+		return "A return brings back what was paid to a wallet that another node keeps.";
+	if (is_across(payer, payee) &&
+		(order->kind == DCEP_KIND_TOKEN || order->kind == DCEP_KIND_RECOVER || order->kind == DCEP_KIND_CONSOLIDATE))
+		return "This kind runs between wallets of one database.";
+	return NULL;
 }
 
 /* What each kind of transfer runs between, in words; NULL where it is right. */
 static const char *
 wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty *payer, const DcepParty *payee)
 {
+	const char *wrong = wrong_across(order, payer, payee);
+
+	if (wrong)
+		return wrong;
 	switch ((DcepKind) order->kind)
 	{
 		case DCEP_KIND_ISSUE:
@@ -112,6 +137,7 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 		case DCEP_KIND_TRANSFER:
 		case DCEP_KIND_TOKEN:
 		case DCEP_KIND_RECOVER:
+		case DCEP_KIND_RETURN:
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."
 					   : NULL;
@@ -143,12 +169,23 @@ is_suspended(const DcepConfig *config, int64 wallet)
 	return institution == NULL || !institution->is_active;
 }
 
+/* Of a wallet that another node keeps: its limits and services are that node's to ask for. */
+static const DcepClass unlimited = {.class = -1,
+									.max_balance = DCEP_NO_LIMIT,
+									.max_payment = DCEP_NO_LIMIT,
+									.max_day = DCEP_NO_LIMIT,
+									.max_year = DCEP_NO_LIMIT,
+									.services = -1};
+
 /* A party's limits on a day. An organisation holds what it will, unless its own limits cap it. */
 const DcepClass *
 dcep_rules_class(const DcepConfig *config, const DcepParty *party, DateADT day, DcepClass *room)
 {
-	const DcepClass *class = dcep_config_class(config, party->class, day);
+	const DcepClass *class;
 
+	if (party->elsewhere)
+		return &unlimited;
+	class = dcep_config_class(config, party->class, day);
 	if (party->limits == NULL && (party->flags & DCEP_FLAG_ORGANISATION) == 0)
 		return class;
 	*room = *class;

@@ -27,6 +27,7 @@ typedef struct DcepParty
 {
 	int64 wallet;
 	bool exists;
+	bool elsewhere; /* another node keeps it: nothing but its number is known here */
 	bool closed;
 	bool changing; /* another transaction is restricting, releasing or closing it right now */
 	int class;

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "array.h"
 #include "errcodes.h"
 
 static DcepStatement *current = NULL;
@@ -303,6 +304,16 @@ dcep_statement_begin(void)
 	statement->outer = current;
 	current = statement;
 	return statement;
+}
+
+/* Notes a payment whose payee another node keeps. */
+void
+dcep_statement_leaves(DcepStatement *statement, int64 transfer)
+{
+	MemoryContext caller = MemoryContextSwitchTo(CurTransactionContext);
+
+	*(int64 *) dcep_array_append((void **) &statement->leaving, &statement->leaving_count, sizeof(int64)) = transfer;
+	MemoryContextSwitchTo(caller);
 }
 
 /* Notes a payment whose journal row is about to be inserted. */

@@ -54,6 +54,9 @@ typedef struct DcepStatement
 	struct DcepSubmission *submission;		/* the lines of dcep.submit(), or NULL */
 	DcepConsolidation consolidation;		/* how consolidations are done */
 	struct DcepTokenPayment *token_payment; /* the payment of dcep.pay_token(), or NULL */
+	bool delivers;							/* it enters what another node has paid */
+	int leaving_count;
+	int64 *leaving; /* transfers whose payee another node keeps, in CurTransactionContext */
 } DcepStatement;
 
 /* The statement that is paying now, or NULL. */
@@ -72,6 +75,9 @@ extern void dcep_statement_leave(ResourceOwner caller);
  * else by adding it to a batch that is signed when it is full, or at the end.
  */
 extern void dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *transfer);
+
+/* Notes a payment whose payee another node keeps. */
+extern void dcep_statement_leaves(DcepStatement *statement, int64 transfer);
 
 /* Notes a payment whose journal row is about to be inserted. */
 extern void dcep_statement_executed(DcepStatement *statement, const DcepTransfer *transfer, HeapTuple row);

@@ -103,6 +103,7 @@ dcep_trace_resolve(DcepFates *fates, DcepTracedCoin *coin, int64 first_seq)
 {
 	static const DcepTraceState states[] = {[DCEP_FATE_LIVE] = DCEP_TRACE_LIVE,
 											[DCEP_FATE_CONSUMED] = DCEP_TRACE_CONSUMED,
+											[DCEP_FATE_ELSEWHERE] = DCEP_TRACE_ELSEWHERE,
 											[DCEP_FATE_LOST] = DCEP_TRACE_LOST};
 
 	if (coin->state != DCEP_TRACE_REDEEMED)

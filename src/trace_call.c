@@ -25,6 +25,7 @@ static const char *const method_names[] =
 static const char *const state_names[] = {[DCEP_TRACE_LIVE] = "live",
 										  [DCEP_TRACE_CONSUMED] = "consumed",
 										  [DCEP_TRACE_REDEEMED] = "redeemed",
+										  [DCEP_TRACE_ELSEWHERE] = "elsewhere",
 										  [DCEP_TRACE_CUT] = "cut",
 										  [DCEP_TRACE_LOST] = "lost"};
 

@@ -232,6 +232,7 @@ add_rest(DcepGraphNode *node, DcepTraceState state, int64 value)
 	switch (state)
 	{
 		case DCEP_TRACE_LIVE:
+		case DCEP_TRACE_ELSEWHERE:
 			node->live += value;
 			break;
 		case DCEP_TRACE_REDEEMED:

@@ -23,6 +23,7 @@
 
 #include "access.h"
 #include "consolidate.h"
+#include "crossing.h"
 #include "errcodes.h"
 #include "kept.h"
 #include "pay_token.h"
@@ -59,6 +60,7 @@ dcep_transfer_begin(PG_FUNCTION_ARGS)
 	statement->submission = dcep_submission_take();
 	statement->consolidation = dcep_consolidation_take();
 	statement->token_payment = dcep_token_payment_take();
+	statement->delivers = dcep_delivery_take();
 	if (statement->submission)
 		dcep_submission_lock(statement, dcep_config_required());
 	return PointerGetDatum(NULL);
@@ -69,13 +71,19 @@ Datum
 dcep_transfer_settle(PG_FUNCTION_ARGS)
 {
 	DcepStatement *statement = dcep_statement_current();
+	int64 *leaving;
+	int leaving_count;
 
 	trigger_data(fcinfo);
 	if (statement == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("payments were settled that had not begun"),
 				 errhint("Enable all triggers of dcep.transfer.")));
+	leaving = statement->leaving;
+	leaving_count = statement->leaving_count;
 	dcep_statement_end(statement);
+	if (leaving_count > 0)
+		dcep_crossing_post(leaving, leaving_count);
 	if (dcep_statement_current() == NULL)
 		dcep_kept_write_own();
 	return PointerGetDatum(NULL);

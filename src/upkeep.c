@@ -15,6 +15,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -95,6 +97,19 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.run = "SELECT 1::bigint FROM dcep.checkpoint() AS c WHERE $1 > 0 AND c IS NOT NULL",
 		.lot = PG_INT64_MAX,
 	},
+	[DCEP_TASK_MESSAGES] = {
+		.name = "messages",
+		.setting = "dcep.message_interval",
+		.short_text = "Time between two looks for messages of other nodes.",
+		.long_text = "In seconds, 0 to switch it off. A message that comes is looked at at once; what could not be done "
+					 "then is tried again after so long.",
+		.interval = 1,
+		.find = "SELECT 100::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
+				"ON m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1 "
+				"WHERE l.status = 'open')",
+		.run = "SELECT dcep.work_messages($1::integer)",
+		.lot = 100,
+	},
 };
 
 int dcep_upkeep_naptime = 60;
@@ -116,6 +131,8 @@ typedef struct Slot
 {
 	Oid database; /* InvalidOid: never used */
 	int worker;	  /* its process; 0 where it has ended */
+	bool kicked;  /* a message has come */
+	PGPROC *process; /* of the worker, while there is one */
 	TaskNotes task[DCEP_TASKS];
 } Slot;
 
@@ -218,6 +235,7 @@ release_slot(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	mine->worker = 0;
+	mine->process = NULL;
 	LWLockRelease(lock);
 }
 
@@ -235,12 +253,43 @@ dcep_upkeep_claim(void)
 	if (slot->worker == 0)
 	{
 		slot->worker = MyProcPid;
+		slot->process = MyProc;
 		mine = slot;
 	}
 	LWLockRelease(lock);
 	if (mine)
 		before_shmem_exit(release_slot, (Datum) 0);
 	return mine != NULL;
+}
+
+/* A message has come: wakes the worker. */
+void
+dcep_upkeep_kick(void)
+{
+	Slot *slot;
+
+	if (slots == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	slot = find_slot(MyDatabaseId);
+	if (slot)
+		slot->kicked = true;
+	if (slot && slot->process)
+		SetLatch(&slot->process->procLatch);
+	LWLockRelease(lock);
+}
+
+/* Has one come since the worker asked last? */
+bool
+dcep_upkeep_was_kicked(void)
+{
+	bool kicked;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	kicked = mine->kicked;
+	mine->kicked = false;
+	LWLockRelease(lock);
+	return kicked;
 }
 
 /* A round has begun. */

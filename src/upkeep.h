@@ -25,7 +25,8 @@ typedef struct DcepTask
 	bool at_end;	  /* once more before the process ends: what waits is in memory */
 } DcepTask;
 
-#define DCEP_TASKS 6
+#define DCEP_TASKS 7
+#define DCEP_TASK_MESSAGES 6 /* the one that does not wait for its time when something has come */
 
 extern DcepTask dcep_tasks[DCEP_TASKS];
 
@@ -43,6 +44,11 @@ extern bool dcep_upkeep_has_worker(Oid database);
 
 /* Makes this process the worker of its database until it ends; false where there is one. */
 extern bool dcep_upkeep_claim(void);
+
+/* A message has come, as the transaction says that ends now: wakes the worker, if there is one. */
+extern void dcep_upkeep_kick(void);
+/* The worker: has one come since it asked last? */
+extern bool dcep_upkeep_was_kicked(void);
 
 /* The worker's notes: a round has begun; so much of it was done; something failed. */
 extern void dcep_upkeep_note_round(int task);

@@ -9,6 +9,7 @@
 #include "types.h"
 
 PG_FUNCTION_INFO_V1(dcep_vault);
+PG_FUNCTION_INFO_V1(dcep_is_here);
 
 /* A code as users write it; one that cannot be is shown as it is. */
 static char *
@@ -33,6 +34,15 @@ dcep_vault(PG_FUNCTION_ARGS)
 	if (institution->vault == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("institution %s has no vault", print_code(institution->code)),
-						errdetail("It is a supervisor.")));
+						institution->is_operator
+							? errdetail("Its node has not been joined to this one yet.")
+							: errdetail("It is a supervisor.")));
 	PG_RETURN_WALLET_ID(institution->vault);
+}
+
+/* dcep.is_here(wallet) → boolean */
+Datum
+dcep_is_here(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dcep_config_is_here(dcep_config_required(), PG_GETARG_WALLET_ID(0)));
 }

@@ -391,6 +391,8 @@ attend(void)
 		take_leave();
 	if (!dcep_upkeep_wanted() || dcep_worker_unwelcome(MyDatabaseId))
 		proc_exit(0);
+	if (dcep_upkeep_was_kicked())
+		rounds[DCEP_TASK_MESSAGES].begun = 0;
 	QueryCancelPending = false; /* what was to be cancelled has ended */
 	CHECK_FOR_INTERRUPTS();
 }

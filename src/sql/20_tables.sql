@@ -5,9 +5,9 @@
 -- up what they refer to; dcep.audit() proves it afterwards.  A dump can so be
 -- restored in any order, by several jobs at once, and a payment pays for none.
 
-CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover', 'token');
+CREATE TYPE dcep.transfer_kind AS ENUM ('issue', 'transfer', 'exchange_in', 'exchange_out', 'redeem', 'consolidate', 'recover', 'token', 'return');
 COMMENT ON TYPE dcep.transfer_kind IS
-'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities), token (wallet to a payment token, by dcep.pay_token(): who was paid is hidden from operators)';
+'What a transfer is: issue (central bank''s vault to an operator''s vault, against its reserve), transfer (wallet to wallet), exchange_in (an operator''s vault to one of its wallets), exchange_out (back), redeem (an operator''s vault to the central bank''s, which destroys the coins and restores the reserve), consolidate (a wallet exchanges many of its own coins for one; no money moves, and no limit counts it), recover (a wallet to whom its money belongs, by dcep.recover() under orders of two authorities), token (wallet to a payment token, by dcep.pay_token(): who was paid is hidden from operators), return (from a wallet that another node keeps: what was paid to it and could not be credited there comes back to its payer)';
 
 -- --- configuration -----------------------------------------------------------
 
@@ -34,7 +34,8 @@ CREATE TABLE dcep.institution (
     status      text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
     vault       dcep.wallet_id UNIQUE,
     enrolled_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    CHECK ((kind = 'supervisor') = (vault IS NULL)),
+    is_here     boolean NOT NULL DEFAULT true,
+    CHECK (CASE WHEN kind = 'supervisor' THEN vault IS NULL ELSE vault IS NOT NULL OR NOT is_here END),
     CHECK ((kind = 'central_bank') = (code = 1))
 );
 COMMENT ON TABLE dcep.institution IS 'Who takes part: the central bank (always 0001), operators (banks and payment companies), supervisors';
@@ -43,6 +44,7 @@ COMMENT ON COLUMN dcep.institution.status IS 'A suspended institution''s wallets
 COMMENT ON COLUMN dcep.institution.vault IS 'The institution''s own wallet: issuance vault of the central bank, bank vault of an operator';
 COMMENT ON COLUMN dcep.institution.name IS 'For people';
 COMMENT ON COLUMN dcep.institution.kind IS 'central_bank (code 1 alone), operator or supervisor';
+COMMENT ON COLUMN dcep.institution.is_here IS 'Are its wallets in this database? Else they are on a node of its own';
 COMMENT ON COLUMN dcep.institution.enrolled_at IS 'When dcep.enroll_institution() ran';
 
 CREATE TABLE dcep.institution_secret (
@@ -932,6 +934,113 @@ COMMENT ON COLUMN dcep.split_view.kind IS 'other root, other text (of a size tha
 COMMENT ON COLUMN dcep.split_view.seen_at IS 'When it was brought';
 COMMENT ON COLUMN dcep.split_view.note IS 'The checkpoint, with the log''s signature';
 COMMENT ON COLUMN dcep.split_view.against_size IS 'Size of the checkpoint in dcep.witnessed that it does not go with';
+
+-- --- other nodes ---------------------------------------------------------------
+
+CREATE TABLE dcep.line (
+    peer        smallint PRIMARY KEY,
+    status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'quarantined')),
+    reason      text,
+    posted      bigint NOT NULL DEFAULT 0,
+    taken       bigint NOT NULL DEFAULT 0,
+    posted_head bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex'),
+    taken_head  bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')
+);
+COMMENT ON TABLE dcep.line IS 'Nodes that this one exchanges messages with: how far each has come';
+COMMENT ON COLUMN dcep.line.peer IS 'Institution whose node it is';
+COMMENT ON COLUMN dcep.line.status IS 'open; quarantined: nothing that it says is taken any more';
+COMMENT ON COLUMN dcep.line.reason IS 'Why it is quarantined';
+COMMENT ON COLUMN dcep.line.posted IS 'Number of the last message to it';
+COMMENT ON COLUMN dcep.line.taken IS 'Number of the last message of it that was taken';
+COMMENT ON COLUMN dcep.line.posted_head IS 'Hash of the last message to it; zeros before the first';
+COMMENT ON COLUMN dcep.line.taken_head IS 'Hash of the last message of it that was taken; zeros before the first';
+
+CREATE TABLE dcep.message (
+    sender     smallint NOT NULL,
+    receiver   smallint NOT NULL,
+    number     bigint NOT NULL CHECK (number > 0),
+    made_at    timestamptz NOT NULL,
+    key_number integer NOT NULL,
+    suite      smallint NOT NULL,
+    kind       text NOT NULL,
+    body       text NOT NULL,
+    by_role    text NOT NULL,
+    prev_hash  bytea NOT NULL,
+    hash       bytea NOT NULL,
+    signature  bytea NOT NULL,
+    PRIMARY KEY (sender, receiver, number)
+);
+COMMENT ON TABLE dcep.message IS 'What nodes have told each other: what this one has posted, and what has come. Append-only; hashed, chained and signed like acts (docs/format.md)';
+COMMENT ON COLUMN dcep.message.sender IS 'Institution whose node posted it';
+COMMENT ON COLUMN dcep.message.receiver IS 'Institution whose node it is for';
+COMMENT ON COLUMN dcep.message.number IS 'Counts the messages of a sender to a receiver, from 1 on';
+COMMENT ON COLUMN dcep.message.made_at IS 'When it was posted, by the sender''s clock';
+COMMENT ON COLUMN dcep.message.key_number IS 'Key of the sender that signed it';
+COMMENT ON COLUMN dcep.message.suite IS 'The key''s suite, as in dcep.transfer';
+COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, key or institution';
+COMMENT ON COLUMN dcep.message.body IS 'JSON, as it was hashed';
+COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in';
+COMMENT ON COLUMN dcep.message.prev_hash IS 'Hash of the message before it; zeros for the first';
+COMMENT ON COLUMN dcep.message.hash IS 'Hash of all of the above';
+COMMENT ON COLUMN dcep.message.signature IS 'Over the hash, 64 bytes';
+
+CREATE TABLE dcep.evidence (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    found_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    sqlstate   text NOT NULL,
+    reason     text NOT NULL,
+    LIKE dcep.message
+);
+COMMENT ON TABLE dcep.evidence IS 'Messages that no honest node sends, as they came, with what is wrong with them: they verify without this database. Append-only';
+COMMENT ON COLUMN dcep.evidence.id IS 'Order of entries';
+COMMENT ON COLUMN dcep.evidence.found_at IS 'When it was found';
+COMMENT ON COLUMN dcep.evidence.sqlstate IS 'What it was refused with';
+COMMENT ON COLUMN dcep.evidence.reason IS 'In words';
+
+CREATE TABLE dcep.crossing (
+    origin         smallint NOT NULL,
+    transfer       bigint NOT NULL,
+    payer          dcep.wallet_id NOT NULL,
+    payee          dcep.wallet_id NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0),
+    kind           dcep.transfer_kind NOT NULL,
+    posted_at      timestamptz NOT NULL,
+    ended_at       timestamptz,
+    local_transfer bigint,
+    state          text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'settled', 'returned')),
+    sqlstate       text,
+    reason         text,
+    PRIMARY KEY (origin, transfer)
+);
+COMMENT ON TABLE dcep.crossing IS 'Payments between wallets of two nodes, on the payer''s node, the registry and the payee''s node';
+COMMENT ON COLUMN dcep.crossing.origin IS 'Institution whose node the payment was made on';
+COMMENT ON COLUMN dcep.crossing.transfer IS 'The transfer there';
+COMMENT ON COLUMN dcep.crossing.payer IS 'Who pays';
+COMMENT ON COLUMN dcep.crossing.payee IS 'Who is paid';
+COMMENT ON COLUMN dcep.crossing.amount IS 'Minor units';
+COMMENT ON COLUMN dcep.crossing.kind IS 'transfer, issue or redeem';
+COMMENT ON COLUMN dcep.crossing.posted_at IS 'When this node made it, or heard of it';
+COMMENT ON COLUMN dcep.crossing.ended_at IS 'When this node knew its end';
+COMMENT ON COLUMN dcep.crossing.local_transfer IS 'On the payee''s node the transfer that credited it; on the payer''s the one that gave it back';
+COMMENT ON COLUMN dcep.crossing.state IS 'pending; settled: the payee has it; returned: the payer has it back';
+COMMENT ON COLUMN dcep.crossing.sqlstate IS 'Of one that was returned, what it was refused with';
+COMMENT ON COLUMN dcep.crossing.reason IS 'In words';
+
+CREATE TABLE dcep.holding (
+    institution smallint PRIMARY KEY,
+    amount      bigint NOT NULL CHECK (amount >= 0)
+);
+COMMENT ON TABLE dcep.holding IS 'Registry only: what the wallets of each operator with a node of its own should hold, minor units. Payments under way are in none of them';
+COMMENT ON COLUMN dcep.holding.institution IS 'The operator';
+COMMENT ON COLUMN dcep.holding.amount IS 'Issued to it and received, less redeemed and paid out';
+
+CREATE TABLE dcep.node_role (
+    role        name PRIMARY KEY,
+    institution smallint NOT NULL
+);
+COMMENT ON TABLE dcep.node_role IS 'Which database role fetches the messages to which institution''s node; kept by dcep.grant_node(), by name, so that a dump can be restored elsewhere';
+COMMENT ON COLUMN dcep.node_role.role IS 'Name of a role of this cluster';
+COMMENT ON COLUMN dcep.node_role.institution IS 'Whose node it is';
 
 -- --- what pg_dump carries ----------------------------------------------------
 

@@ -60,11 +60,20 @@ $$;
 COMMENT ON FUNCTION dcep.pgcrypto_schema() IS 'Internal: the schema that pgcrypto has been installed in';
 
 -- Enrolls an institution with its secret, its vault and, for an operator, its reserve account.
-CREATE FUNCTION dcep.add_institution(code integer, name text, kind text) RETURNS void
+CREATE FUNCTION dcep.add_institution(code integer, name text, kind text, elsewhere boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_secret bytea;
 BEGIN
+    IF elsewhere THEN
+        -- Its vault, and its keys, come with the line to its node.
+        INSERT INTO dcep.institution (code, name, kind, is_here)
+        VALUES (add_institution.code, add_institution.name, add_institution.kind, false);
+        IF kind = 'operator' AND dcep.own_institution() = 1 THEN
+            INSERT INTO dcep.reserve_account (institution) VALUES (add_institution.code);
+        END IF;
+        RETURN;
+    END IF;
     EXECUTE format('SELECT %I.gen_random_bytes(32)', dcep.pgcrypto_schema()) INTO new_secret;
     IF kind = 'supervisor' THEN
         INSERT INTO dcep.institution (code, name, kind) VALUES (add_institution.code, add_institution.name, 'supervisor');
@@ -79,7 +88,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION dcep.add_institution(integer, text, text) IS 'Internal: an institution with all that belongs to it';
+COMMENT ON FUNCTION dcep.add_institution(integer, text, text, boolean) IS 'Internal: an institution with all that belongs to it; of one whose wallets another node keeps, what is kept here';
 
 -- Class limits as published for the e-CNY, in yuan; the ledger's exponent makes minor units of them. More than one
 -- anonymous wallet a phone would multiply their limits.
@@ -98,10 +107,11 @@ CREATE FUNCTION dcep.add_default_classes(exponent integer) RETURNS void
 $$;
 COMMENT ON FUNCTION dcep.add_default_classes(integer) IS 'Internal: the five classes, valid from 2020-01-01';
 
-CREATE FUNCTION dcep.create_ledger(currency text, exponent integer, timezone text, central_bank_name text) RETURNS void
+CREATE FUNCTION dcep.create_ledger(currency text, exponent integer, timezone text, central_bank_name text,
+                                   institution integer DEFAULT 1, institution_name text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF currency IS NULL OR exponent IS NULL OR timezone IS NULL OR central_bank_name IS NULL THEN
+    IF currency IS NULL OR exponent IS NULL OR timezone IS NULL OR central_bank_name IS NULL OR institution IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments of create_ledger must not be null';
     END IF;
     IF EXISTS (SELECT FROM dcep.ledger) THEN
@@ -120,25 +130,36 @@ BEGIN
     IF central_bank_name = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the central bank must have a name';
     END IF;
+    IF institution NOT BETWEEN 1 AND 9999 OR (institution > 1 AND COALESCE(institution_name, '') = '') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid institution',
+            DETAIL = 'An institution has a code from 1 to 9999 and a name; 1 is the central bank, whose name is its own argument.';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_timezone_names AS t WHERE t.name = create_ledger.timezone) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid time zone "%s"', timezone),
             HINT = 'Use a name out of pg_timezone_names, such as Asia/Shanghai.';
     END IF;
     INSERT INTO dcep.ledger (currency, exponent, timezone, institution)
-    VALUES (create_ledger.currency, create_ledger.exponent, create_ledger.timezone, 1);
+    VALUES (create_ledger.currency, create_ledger.exponent, create_ledger.timezone, create_ledger.institution);
     INSERT INTO dcep.log_state DEFAULT VALUES;
     PERFORM dcep.add_default_classes(create_ledger.exponent);
-    PERFORM dcep.add_institution(1, central_bank_name, 'central_bank');
+    PERFORM dcep.add_institution(1, central_bank_name, 'central_bank', create_ledger.institution > 1);
+    IF create_ledger.institution > 1 THEN
+        PERFORM dcep.add_institution(create_ledger.institution, institution_name, 'operator');
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION dcep.create_ledger(text, integer, text, text) IS
-'Creates the ledger of this database: currency (ISO 4217), decimal digits of its minor unit (0-12), time zone in which the days of limits begin, name of the central bank, which becomes institution 0001 with its issuance vault. Once a database; by a superuser. Errors: 22004, 22023, 55000';
+COMMENT ON FUNCTION dcep.create_ledger(text, integer, text, text, integer, text) IS
+'Creates the ledger of this database: currency (ISO 4217), decimal digits of its minor unit (0-12), time zone in which the days of limits begin, name of the central bank, which becomes institution 0001 with its issuance vault. A database that is the node of one operator names that, too: its code and name; dcep.join() connects it with the central bank''s. Once a database; by a superuser. Errors: 22004, 22023, 55000';
 
-CREATE FUNCTION dcep.enroll_institution(code integer, name text, kind text) RETURNS void
+CREATE FUNCTION dcep.enroll_institution(code integer, name text, kind text, elsewhere boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF code IS NULL OR name IS NULL OR kind IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'code, name and kind must not be null';
+    IF code IS NULL OR name IS NULL OR kind IS NULL OR elsewhere IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'code, name, kind and elsewhere must not be null';
+    END IF;
+    IF elsewhere AND (kind <> 'operator' OR dcep.own_institution() <> 1) OR dcep.own_institution() <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'institution cannot be enrolled here',
+            DETAIL = 'The central bank enrolls institutions, on its own node; an operator''s node has that operator alone.';
     END IF;
     IF NOT EXISTS (SELECT FROM dcep.ledger) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this database has no ledger yet',
@@ -156,11 +177,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'unique_violation',
             MESSAGE = format('institution %s is enrolled already', lpad(code::text, 4, '0'));
     END IF;
-    PERFORM dcep.add_institution(code, name, kind);
+    PERFORM dcep.add_institution(code, name, kind, elsewhere);
 END
 $$;
-COMMENT ON FUNCTION dcep.enroll_institution(integer, text, text) IS
-'Enrolls an operator (with vault and reserve account) or a supervisor. By the central bank. Errors: 22004, 22023, 23505, 55000';
+COMMENT ON FUNCTION dcep.enroll_institution(integer, text, text, boolean) IS
+'Enrolls an operator (with vault and reserve account) or a supervisor. Of an operator whose wallets are elsewhere, on a node of its own, the reserve account alone is kept here. By the central bank. Errors: 22004, 22023, 23505, 55000';
 
 CREATE FUNCTION dcep.suspend_institution(code integer, suspended boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

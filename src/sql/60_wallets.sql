@@ -97,8 +97,11 @@ CREATE FUNCTION dcep.restrict_wallet(wallet dcep.wallet_id, direction text, reas
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bits integer := CASE direction WHEN 'debit' THEN 1 WHEN 'credit' THEN 2 WHEN 'both' THEN 3 END;
-    found_wallet dcep.wallet := dcep.require_wallet(wallet);
+    found_wallet dcep.wallet;
 BEGIN
+    IF dcep.is_here(wallet) IS NOT false THEN
+        found_wallet := dcep.require_wallet(wallet);
+    END IF;
     IF bits IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('invalid direction "%s"', COALESCE(direction, 'NULL')),
@@ -107,6 +110,11 @@ BEGIN
     IF COALESCE(reason, '') = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a reason is required',
             HINT = 'Give the case number or the legal basis.';
+    END IF;
+    IF NOT dcep.is_here(wallet) THEN
+        PERFORM dcep.post_message(dcep.institution(wallet), CASE WHEN freezing THEN 'freeze' ELSE 'unfreeze' END,
+                                  jsonb_build_object('wallet', wallet, 'direction', direction, 'reason', reason));
+        RETURN;
     END IF;
     UPDATE dcep.wallet AS w SET flags = CASE WHEN freezing THEN w.flags | bits ELSE w.flags & ~bits END
      WHERE w.id = restrict_wallet.wallet;
@@ -127,7 +135,7 @@ CREATE FUNCTION dcep.freeze(wallet dcep.wallet_id, direction text, reason text) 
     SELECT dcep.restrict_wallet(wallet, direction, reason, true)
 $$;
 COMMENT ON FUNCTION dcep.freeze(dcep.wallet_id, text, text) IS
-'Forbids a wallet to pay (debit), to receive (credit) or both, at once: payments that began before are finished when this returns, later ones are refused (LG201, LG202). By the central bank. Errors: 22004, 22023, LG305';
+'Forbids a wallet to pay (debit), to receive (credit) or both, at once: payments that began before are finished when this returns, later ones are refused (LG201, LG202). A wallet that another node keeps is frozen there, as soon as the message comes. By the central bank. Errors: 22004, 22023, LG305, 55000 (no line to its node)';
 
 CREATE FUNCTION dcep.unfreeze(wallet dcep.wallet_id, direction text, reason text) RETURNS void
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

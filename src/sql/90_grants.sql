@@ -16,7 +16,7 @@ BEGIN
          WHERE p.pronamespace = 'dcep'::pg_catalog.regnamespace
            AND (p.proname ~ '^(wallet_id|otp_token|signed_coin)_'
                 OR p.proname IN ('amount', 'owner', 'coin_id', 'issuer', 'currency', 'minted_at', 'suite', 'key_number',
-                                 'transfer_id', 'institution', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
+                                 'transfer_id', 'institution', 'is_here', 'wallet_id', 'sees', 'sees_institution', 'acts_for',
                                  'require_institution', 'identification', 'vault', 'sees_payments', 'sees_parties', 'order_kinds', 'verify', 'check', 'coin_state'))
     LOOP
         EXECUTE pg_catalog.format(
@@ -75,7 +75,7 @@ GRANT EXECUTE ON FUNCTION
 
 -- The central bank: reserves, issuance, keys, limits, restrictions, totals.
 GRANT EXECUTE ON FUNCTION
-    dcep.enroll_institution(integer, text, text), dcep.suspend_institution(integer, boolean),
+    dcep.enroll_institution(integer, text, text, boolean), dcep.suspend_institution(integer, boolean),
     dcep.revoke_key(integer, integer, text, timestamptz), dcep.generate_secret(), dcep.set_identity_key(text, timestamptz),
     dcep.deposit_reserve(integer, bigint, text), dcep.withdraw_reserve(integer, bigint, text),
     dcep.issue(integer, bigint, text),
@@ -190,3 +190,9 @@ GRANT SELECT ON dcep.metrics, dcep.metrics_operator, dcep.metrics_refused, dcep.
 GRANT EXECUTE ON FUNCTION dcep.refused_counts(), dcep.task_counts(), dcep.paying_transactions(), dcep.rows_estimate(regclass),
     dcep.waiting_refusals()
     TO dcep_monitor, dcep_auditor, dcep_central_bank;
+
+-- Nodes.
+GRANT EXECUTE ON FUNCTION dcep.transfer_status(bigint) TO dcep_central_bank, dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.work_messages(integer) TO dcep_central_bank, dcep_operator;
+GRANT EXECUTE ON FUNCTION dcep.reads_messages(integer), dcep.own_institution(), dcep.publication_name(integer, integer) TO dcep_central_bank, dcep_auditor;
+GRANT SELECT ON dcep.instructions, dcep.peers, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;

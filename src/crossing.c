@@ -1,0 +1,130 @@
+/*
+ * crossing.c: payments between wallets of two nodes.
+ *
+ * What a message says, and what it does where it arrives, is SQL
+ * (src/sql/79_nodes.sql).  Here is how it comes to be posted, whatever statement
+ * paid, and the one way by which the payment of another node's wallet is entered.
+ */
+#include "crossing.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+
+#include "access.h"
+#include "upkeep.h"
+
+PG_FUNCTION_INFO_V1(dcep_enter_delivery);
+PG_FUNCTION_INFO_V1(dcep_wake_worker);
+
+static bool has_come = false; /* a message, in this transaction */
+static bool waiting = false; /* dcep.enter_delivery() is about to insert */
+
+/* Does the INSERT that is about to begin enter what another node has paid? */
+bool
+dcep_delivery_take(void)
+{
+	bool taken = waiting;
+
+	waiting = false;
+	return taken;
+}
+
+/* Posts one payment. SPI is connected. */
+static void
+post(int64 transfer)
+{
+	Oid types[] = {INT8OID};
+	Datum values[] = {Int64GetDatum(transfer)};
+
+	if (SPI_execute_with_args("SELECT dcep.post_payment($1)", lengthof(types), types, values, NULL, false, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not post a payment");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Posts the messages of payments that have left. */
+void
+dcep_crossing_post(const int64 *transfers, int count)
+{
+	DcepCaller caller;
+
+	dcep_access_enter_owner(&caller);
+	SPI_connect();
+	for (int i = 0; i < count; i++)
+		post(transfers[i]);
+	SPI_finish();
+	dcep_access_leave_owner(&caller);
+}
+
+/* Inserts the row; its id, or 0 where the payee's node had it already. SPI is connected. */
+static int64
+insert_delivery(FunctionCallInfo fcinfo)
+{
+	/* The types of the arguments are those of the columns. */
+	static const char *const sql = "INSERT INTO dcep.transfer (kind, payer, payee, amount, key, memo) "
+								   "VALUES ($1::dcep.transfer_kind, $2::dcep.wallet_id, $3::dcep.wallet_id, $4, $5, $6) "
+								   "RETURNING id";
+	Oid types[] = {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
+	Datum values[lengthof(types)];
+	char nulls[lengthof(types)];
+	bool is_null;
+
+	for (size_t i = 0; i < lengthof(types); i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	if (SPI_execute_with_args(sql, lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not enter a payment");
+	return SPI_processed == 1
+			   ? DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null))
+			   : 0;
+}
+
+/* dcep.enter_delivery(kind, payer, payee, amount, key, memo) → id of the transfer, NULL where the key had been used for it */
+Datum
+dcep_enter_delivery(PG_FUNCTION_ARGS)
+{
+	int64 id;
+
+	SPI_connect();
+	PG_TRY();
+	{
+		waiting = true;
+		id = insert_delivery(fcinfo);
+	}
+	PG_FINALLY();
+	{
+		waiting = false;
+	}
+	PG_END_TRY();
+	SPI_finish();
+	if (id == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(id);
+}
+
+/* The worker can see the message once the transaction that brings it has committed. */
+static void
+at_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (!has_come || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	has_come = false;
+	if (event == XACT_EVENT_COMMIT)
+		dcep_upkeep_kick();
+}
+
+/* dcep.wake_worker(): once this transaction has committed */
+Datum
+dcep_wake_worker(PG_FUNCTION_ARGS)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+		RegisterXactCallback(at_end, NULL);
+	is_registered = has_come = true;
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,20 @@
+/*
+ * crossing.h: payments between wallets of two nodes.
+ *
+ * The payer's node consumes the payer's coins and mints one for a wallet that it
+ * does not keep: the coin is signed and hashed like any, but goes into a message
+ * instead of dcep.coin.  The payee's node enters the same payment in its own
+ * journal once the message has come, and mints the payee's coin there.
+ */
+#ifndef DCEP_CROSSING_H
+#define DCEP_CROSSING_H
+
+#include "postgres.h"
+
+/* Does the INSERT that is about to begin enter what another node has paid? */
+extern bool dcep_delivery_take(void);
+
+/* Posts the messages of payments that have left; at the end of the statement that made them. */
+extern void dcep_crossing_post(const int64 *transfers, int count);
+
+#endif

@@ -1,0 +1,618 @@
+-- Nodes: operators that keep their wallets in databases of their own, and the registry, which is the central bank's
+-- and through which alone they reach each other.  What one node tells another is a message: numbered, chained and
+-- signed like an official act.  Logical replication carries messages; any other carrier would do.  Each is taken
+-- once, in its order, and what it asks for is done in the same transaction.
+
+CREATE FUNCTION dcep.own_institution() RETURNS smallint
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT l.institution FROM dcep.ledger AS l
+$$;
+COMMENT ON FUNCTION dcep.own_institution() IS 'Internal: the institution whose node this database is';
+
+CREATE FUNCTION dcep.is_here(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_is_here';
+COMMENT ON FUNCTION dcep.is_here(dcep.wallet_id) IS 'Is this a wallet of an institution whose wallets are in this database?';
+
+CREATE FUNCTION dcep.minted_coin(coin bigint) RETURNS dcep.signed_coin
+    LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'dcep_minted_coin';
+COMMENT ON FUNCTION dcep.minted_coin(bigint) IS
+'Internal: the signed coin of an id, verified, whatever became of it since. Errors: LG101-LG103';
+
+CREATE FUNCTION dcep.enter_delivery(kind text, payer bigint, payee bigint, amount bigint, key text, memo text) RETURNS bigint
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_enter_delivery';
+COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text) IS
+'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. Errors: those of dcep.transfer()';
+
+CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The payer is another node's wallet, but has a chain here, of what it has paid to wallets of this node.
+    INSERT INTO dcep.wallet_chain (wallet) VALUES (payer) ON CONFLICT DO NOTHING;
+    RETURN dcep.enter_delivery(kind, payer::bigint, payee::bigint, amount, key, memo);
+END
+$$;
+COMMENT ON FUNCTION dcep.deliver(text, dcep.wallet_id, dcep.wallet_id, bigint, text, text) IS
+'Internal: dcep.enter_delivery(), for a payer that may not have a chain here yet';
+
+-- --- posting ------------------------------------------------------------------
+
+CREATE FUNCTION dcep.post_message(receiver integer, kind text, body jsonb, made_at timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own smallint := dcep.own_institution();
+    line dcep.line;
+    signed record;
+BEGIN
+    -- The line's row is the lock: messages to one node are numbered in the order in which they commit.
+    SELECT * INTO line FROM dcep.line AS l WHERE l.peer = receiver FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('there is no line to node %s', lpad(receiver::text, 4, '0')),
+            HINT = 'Connect the two nodes with dcep.join().';
+    END IF;
+    SELECT * INTO STRICT signed
+      FROM dcep.sign_act(own, line.posted + 1, line.posted_head, receiver, made_at, 'message ' || kind, session_user,
+                         lpad(receiver::text, 4, '0'), body::text);
+    INSERT INTO dcep.message (sender, receiver, number, kind, body, by_role, made_at, suite, key_number, prev_hash, hash, signature)
+    VALUES (own, post_message.receiver, line.posted + 1, post_message.kind, body::text, session_user, post_message.made_at, signed.suite,
+            signed.key_number, line.posted_head, signed.hash, signed.signature);
+    UPDATE dcep.line AS l SET posted = l.posted + 1, posted_head = signed.hash WHERE l.peer = receiver;
+    RETURN line.posted + 1;
+END
+$$;
+COMMENT ON FUNCTION dcep.post_message(integer, text, jsonb, timestamptz) IS
+'Internal: posts a message to a node that there is a line to, signed with the key of that time, and returns its number. Errors: 55000';
+
+-- Called by the statement that paid (src/crossing.c).
+CREATE FUNCTION dcep.post_payment(transfer bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own smallint := dcep.own_institution();
+    paid dcep.transfer;
+    next_node integer;
+BEGIN
+    SELECT * INTO STRICT paid FROM dcep.transfer AS t WHERE t.id = post_payment.transfer;
+    -- An operator reaches others through the registry alone.
+    next_node := CASE own WHEN 1 THEN dcep.institution(paid.payee) ELSE 1 END;
+    INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
+    VALUES (own, paid.id, paid.kind, paid.payer, paid.payee, paid.amount, paid.created_at);
+    IF own = 1 THEN
+        PERFORM dcep.move_holding(next_node, paid.amount);
+    END IF;
+    PERFORM dcep.post_message(next_node, CASE own WHEN 1 THEN 'credit' ELSE 'pay' END,
+        jsonb_build_object('origin', own, 'transfer', paid.id, 'kind', paid.kind, 'payer', paid.payer, 'payee', paid.payee,
+                           'amount', paid.amount, 'memo', paid.memo,
+                           'coin', CASE WHEN paid.kind <> 'redeem' THEN dcep.minted_coin(paid.id * 2) END));
+END
+$$;
+COMMENT ON FUNCTION dcep.post_payment(bigint) IS
+'Internal: sends a payment whose payee another node keeps on its way. Errors: 55000';
+
+-- --- the registry's books -------------------------------------------------------
+
+CREATE FUNCTION dcep.move_holding(institution integer, amount bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE dcep.holding AS h SET amount = h.amount + move_holding.amount WHERE h.institution = move_holding.institution
+       AND h.amount + move_holding.amount >= 0;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'LG702', MESSAGE = 'operator pays more than it holds',
+            DETAIL = format('Institution %s, amount %s, registered holding %s.', lpad(institution::text, 4, '0'), -amount,
+                            (SELECT h.amount FROM dcep.holding AS h WHERE h.institution = move_holding.institution));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.move_holding(integer, bigint) IS
+'Internal: adds to what the registry has on record that an operator''s wallets hold. Errors: LG702 (below zero)';
+
+-- --- what messages ask for: one function a kind ----------------------------------
+
+CREATE FUNCTION dcep.message_wrong(detail text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'LG701', MESSAGE = 'message cannot be right', DETAIL = message_wrong.detail;
+END
+$$;
+COMMENT ON FUNCTION dcep.message_wrong(text) IS 'Internal: raises LG701: an honest node sends no such message';
+
+-- The registry: a payment has left an operator's node.
+CREATE FUNCTION dcep.take_pay(sender integer, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    paid dcep.crossing;
+    coin dcep.signed_coin;
+    refused text;
+    reason text;
+BEGIN
+    paid := jsonb_populate_record(NULL::dcep.crossing, body);
+    paid.origin := sender;
+    IF dcep.institution(paid.payer) <> sender OR paid.amount <= 0 OR paid.kind NOT IN ('transfer', 'redeem')
+       OR (paid.kind = 'redeem') <> (paid.payee = dcep.vault(1)) THEN
+        PERFORM dcep.message_wrong('The payment is not the sender''s to make.');
+    END IF;
+    IF paid.kind <> 'redeem' THEN
+        coin := dcep.check((body ->> 'coin')::dcep.signed_coin);
+        IF (dcep.issuer(coin), dcep.owner(coin), dcep.amount(coin), dcep.coin_id(coin))
+           IS DISTINCT FROM (sender, paid.payee, paid.amount, paid.transfer * 2) THEN
+            PERFORM dcep.message_wrong('The coin is not that of the payment.');
+        END IF;
+    END IF;
+    BEGIN
+        INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
+        VALUES (sender, paid.transfer, paid.kind, paid.payer, paid.payee, paid.amount, clock_timestamp());
+    EXCEPTION WHEN unique_violation THEN
+        PERFORM dcep.message_wrong('The coin was sent before.');
+    END;
+    PERFORM dcep.move_holding(sender, -paid.amount);
+    SELECT t.refused, t.reason INTO refused, reason FROM dcep.pass_on(paid, body) AS t;
+    IF refused IS NOT NULL THEN
+        PERFORM dcep.give_back(sender, paid.transfer, refused, reason);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_pay(integer, jsonb) IS
+'Internal: takes the message that a payment has left an operator''s node. Errors: LG701, LG702, LG101-LG103';
+
+-- Re-assigns a payment to the payee's operator, or destroys what is redeemed; a reason where that cannot be.
+CREATE FUNCTION dcep.pass_on(paid dcep.crossing, body jsonb, OUT refused text, OUT reason text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    target smallint := dcep.institution(paid.payee);
+BEGIN
+    IF paid.kind = 'redeem' THEN
+        -- What the reserve refuses is refused here.
+        BEGIN
+            PERFORM dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
+                                        format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
+        EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
+            refused := SQLSTATE;
+            reason := SQLERRM;
+            RETURN;
+        END;
+        PERFORM dcep.end_crossing(paid.origin, paid.transfer, 'settled', NULL, NULL);
+        PERFORM dcep.post_message(paid.origin, 'settled', jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer));
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = target AND i.status <> 'active') THEN
+        refused := 'LG202';
+        reason := 'payee may not receive: its institution is suspended';
+    ELSIF target = paid.origin OR NOT EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = target) THEN
+        refused := 'LG305';
+        reason := 'wallet does not exist';
+    ELSIF EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = target AND l.status <> 'open') THEN
+        refused := 'LG202';
+        reason := 'payee may not receive: its node is quarantined';
+    ELSE
+        PERFORM dcep.post_message(target, 'credit', body || jsonb_build_object('origin', paid.origin));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.pass_on(dcep.crossing, jsonb) IS
+'Internal: sends a payment on from the registry to the payee''s node, or redeems it; why not, where it cannot';
+
+CREATE FUNCTION dcep.end_crossing(origin integer, transfer bigint, state text, sqlstate text, reason text) RETURNS dcep.crossing
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended dcep.crossing;
+BEGIN
+    UPDATE dcep.crossing AS c
+       SET state = end_crossing.state, sqlstate = end_crossing.sqlstate, reason = end_crossing.reason, ended_at = clock_timestamp()
+     WHERE c.origin = end_crossing.origin AND c.transfer = end_crossing.transfer AND c.state = 'pending'
+    RETURNING * INTO ended;
+    IF NOT FOUND THEN
+        PERFORM dcep.message_wrong('There is no such payment under way.');
+    END IF;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION dcep.end_crossing(integer, bigint, text, text, text) IS
+'Internal: ends a payment that was under way. Errors: LG701 (there is none)';
+
+-- The registry: a payment goes back to its payer's node.
+CREATE FUNCTION dcep.give_back(origin integer, transfer bigint, sqlstate text, reason text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended dcep.crossing := dcep.end_crossing(origin, transfer, 'returned', sqlstate, reason);
+BEGIN
+    IF origin = 1 THEN
+        -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
+        PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
+        PERFORM dcep.deliver('redeem', ended.payee, ended.payer, ended.amount,
+                                    format('return of %s', transfer), reason);
+        RETURN;
+    END IF;
+    PERFORM dcep.move_holding(origin, ended.amount);
+    PERFORM dcep.post_message(origin, 'returned',
+                              jsonb_build_object('origin', origin, 'transfer', transfer, 'sqlstate', sqlstate, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION dcep.give_back(integer, bigint, text, text) IS
+'Internal: sends a payment back from the registry, with the reason. Errors: LG701';
+
+-- The registry: the payee's node has the money, or will not have it.
+CREATE FUNCTION dcep.take_answer(sender integer, kind text, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    paid dcep.crossing;
+BEGIN
+    SELECT * INTO paid FROM dcep.crossing AS c
+     WHERE c.origin = (body ->> 'origin')::smallint AND c.transfer = (body ->> 'transfer')::bigint;
+    IF NOT FOUND OR dcep.institution(paid.payee) <> sender OR paid.kind = 'redeem' THEN
+        PERFORM dcep.message_wrong('The payment was not for the sender.');
+    END IF;
+    IF kind = 'declined' THEN
+        PERFORM dcep.give_back(paid.origin, paid.transfer, body ->> 'sqlstate', body ->> 'reason');
+        RETURN;
+    END IF;
+    PERFORM dcep.end_crossing(paid.origin, paid.transfer, 'settled', NULL, NULL);
+    IF paid.origin <> 1 THEN
+        PERFORM dcep.move_holding(sender, paid.amount);
+        PERFORM dcep.post_message(paid.origin, 'settled', jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_answer(integer, text, jsonb) IS
+'Internal: takes the answer of the payee''s node, accepted or declined. Errors: LG701';
+
+-- The payee's node: a payment has come.
+CREATE FUNCTION dcep.take_credit(body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    paid dcep.crossing := jsonb_populate_record(NULL::dcep.crossing, body);
+    coin dcep.signed_coin := dcep.check((body ->> 'coin')::dcep.signed_coin);
+    answer jsonb := jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer);
+BEGIN
+    IF (dcep.issuer(coin), dcep.owner(coin), dcep.amount(coin), dcep.coin_id(coin))
+       IS DISTINCT FROM (paid.origin, paid.payee, paid.amount, paid.transfer * 2) THEN
+        PERFORM dcep.message_wrong('The coin is not that of the payment.');
+    END IF;
+    BEGIN
+        paid.local_transfer := dcep.deliver(paid.kind::text, paid.payer, paid.payee, paid.amount,
+                                                   format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
+    EXCEPTION WHEN SQLSTATE 'LG305' OR SQLSTATE 'LG306' OR SQLSTATE 'LG202' OR SQLSTATE 'LG206' OR SQLSTATE 'LG208'
+                OR invalid_parameter_value THEN
+        PERFORM dcep.post_message(1, 'declined', answer || jsonb_build_object('sqlstate', SQLSTATE, 'reason', SQLERRM));
+        RETURN;
+    END;
+    INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at, state, ended_at, local_transfer)
+    VALUES (paid.origin, paid.transfer, paid.kind, paid.payer, paid.payee, paid.amount, clock_timestamp(), 'settled',
+            clock_timestamp(), paid.local_transfer);
+    PERFORM dcep.post_message(1, 'accepted', answer || jsonb_build_object('local_transfer', paid.local_transfer));
+END
+$$;
+COMMENT ON FUNCTION dcep.take_credit(jsonb) IS
+'Internal: takes a payment to a wallet of this node, or declines it with the reason. Errors: LG701, LG101-LG103';
+
+-- The payer's node: what it has paid is where it should be, or comes back.
+CREATE FUNCTION dcep.take_end(kind text, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended dcep.crossing := dcep.end_crossing(dcep.own_institution(), (body ->> 'transfer')::bigint, kind, body ->> 'sqlstate',
+                                             body ->> 'reason');
+    key text := format('return of %s', ended.transfer);
+    memo text := format('%s: %s', body ->> 'sqlstate', body ->> 'reason');
+    back bigint;
+BEGIN
+    IF kind = 'settled' THEN
+        RETURN;
+    END IF;
+    BEGIN
+        back := dcep.deliver('return', ended.payee, ended.payer, ended.amount, key, memo);
+    EXCEPTION WHEN SQLSTATE 'LG306' THEN
+        -- The payer has closed its wallet meanwhile: its operator keeps the money for it.
+        back := dcep.deliver('return', ended.payee, dcep.vault(ended.origin), ended.amount, key, memo);
+    END;
+    UPDATE dcep.crossing AS c SET local_transfer = back WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_end(text, jsonb) IS
+'Internal: takes the end of a payment that this node has made: settled, or returned, which gives the payer its money back. Errors: LG701';
+
+-- Who takes part, and with which keys: from the registry to all, and each operator''s own to the registry.
+CREATE FUNCTION dcep.take_institution(body jsonb) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- Of this node itself the registry decides one thing: whether it is suspended.
+    UPDATE dcep.institution AS i SET status = body ->> 'status'
+     WHERE i.code = (body ->> 'code')::smallint AND i.code = dcep.own_institution();
+    INSERT INTO dcep.institution (code, name, kind, status, vault, enrolled_at, is_here)
+    SELECT n.code, n.name, n.kind, n.status, n.vault, n.enrolled_at, false
+      FROM jsonb_populate_record(NULL::dcep.institution, body) AS n WHERE n.code <> dcep.own_institution()
+    ON CONFLICT (code) DO UPDATE SET name = excluded.name, status = excluded.status, vault = excluded.vault
+$$;
+COMMENT ON FUNCTION dcep.take_institution(jsonb) IS 'Internal: enters an institution as the registry has it';
+
+CREATE FUNCTION dcep.take_key(sender integer, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own smallint := dcep.own_institution();
+    key dcep.signing_key := jsonb_populate_record(NULL::dcep.signing_key, body);
+BEGIN
+    IF sender <> 1 AND key.institution <> sender THEN
+        PERFORM dcep.message_wrong('The key is not the sender''s.');
+    END IF;
+    IF key.institution = own THEN
+        RETURN;
+    END IF;
+    -- A key that is there never becomes another one, and a revocation is never taken back.
+    INSERT INTO dcep.signing_key SELECT key.*
+    ON CONFLICT (institution, number) DO UPDATE
+       SET revoked_at = LEAST(signing_key.revoked_at, excluded.revoked_at),
+           revocation_reason = COALESCE(excluded.revocation_reason, signing_key.revocation_reason),
+           valid_until = LEAST(signing_key.valid_until, excluded.valid_until)
+     WHERE signing_key.public_key = excluded.public_key AND signing_key.suite = excluded.suite;
+    IF NOT FOUND THEN
+        PERFORM dcep.message_wrong('Another key has that number.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_key(integer, jsonb) IS 'Internal: enters a key of another node, or its revocation. Errors: LG701';
+
+-- An operator's node: the central bank restricts a wallet, or releases it.
+CREATE FUNCTION dcep.take_restriction(kind text, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM dcep.restrict_wallet((body ->> 'wallet')::dcep.wallet_id, body ->> 'direction', body ->> 'reason', kind = 'freeze');
+EXCEPTION WHEN SQLSTATE 'LG305' THEN
+    -- There is no such wallet: nothing to restrict, and nothing wrong with the message.
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_restriction(text, jsonb) IS
+'Internal: freezes or releases a wallet of this node, as the central bank has ordered on the registry';
+
+-- Tells the other nodes what has changed here: the registry all of them, an operator the registry its own keys.
+CREATE FUNCTION dcep.tell_nodes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own smallint := dcep.own_institution();
+    about smallint;
+    body jsonb := to_jsonb(NEW);
+BEGIN
+    IF TG_TABLE_NAME = 'institution' THEN
+        about := NEW.code;
+    ELSE
+        about := NEW.institution;
+    END IF;
+    IF TG_TABLE_NAME = 'institution' THEN
+        IF own = 1 THEN
+            PERFORM dcep.post_message(l.peer, 'institution', body) FROM dcep.line AS l ORDER BY l.peer;
+        END IF;
+    ELSIF own = 1 OR about = own THEN
+        -- Whom the others know already vouches for the new key: it is told of with the key before it.
+        PERFORM dcep.post_message(l.peer, 'key', body,
+                                  CASE WHEN TG_OP = 'INSERT' AND about = own THEN NEW.valid_from - interval '1 microsecond'
+                                       ELSE clock_timestamp() END)
+           FROM dcep.line AS l WHERE l.peer <> about ORDER BY l.peer;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION dcep.tell_nodes() IS 'Trigger: tells the nodes that there is a line to of an institution or a key';
+
+-- --- taking messages -------------------------------------------------------------
+
+CREATE FUNCTION dcep.message_defect(message dcep.message, line dcep.line) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN message.prev_hash <> line.taken_head THEN 'it does not follow the message before it'
+                ELSE dcep.act_defect(message.sender, message.number, message.prev_hash, message.receiver, message.made_at,
+                                     'message ' || message.kind, message.by_role, lpad(message.receiver::text, 4, '0'), message.body,
+                                     message.suite, message.key_number, message.hash, message.signature) END
+$$;
+COMMENT ON FUNCTION dcep.message_defect(dcep.message, dcep.line) IS
+'Internal: what is wrong with a message''s link, hash or signature; NULL where nothing is';
+
+CREATE FUNCTION dcep.do_message(message dcep.message) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    body jsonb := message.body::jsonb;
+    is_registry boolean := dcep.own_institution() = 1;
+BEGIN
+    CASE
+        WHEN message.kind = 'pay' AND is_registry THEN PERFORM dcep.take_pay(message.sender, body);
+        WHEN message.kind IN ('accepted', 'declined') AND is_registry THEN PERFORM dcep.take_answer(message.sender, message.kind, body);
+        WHEN message.kind = 'key' THEN PERFORM dcep.take_key(message.sender, body);
+        WHEN message.kind = 'credit' AND NOT is_registry THEN PERFORM dcep.take_credit(body);
+        WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);
+        WHEN message.kind IN ('freeze', 'unfreeze') AND NOT is_registry THEN PERFORM dcep.take_restriction(message.kind, body);
+        WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
+        ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', message.kind));
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION dcep.do_message(dcep.message) IS 'Internal: does what a message asks for. Errors: LG702, LG701, LG101-LG103, and of its content 22P02 and the like';
+
+CREATE FUNCTION dcep.quarantine(peer integer, message dcep.message, sqlstate text, reason text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO dcep.evidence (sender, receiver, number, kind, body, by_role, made_at, suite, key_number, prev_hash, hash, signature, sqlstate, reason)
+    VALUES (message.sender, message.receiver, message.number, message.kind, message.body, message.by_role, message.made_at,
+            message.suite, message.key_number, message.prev_hash, message.hash, message.signature, quarantine.sqlstate,
+            quarantine.reason);
+    UPDATE dcep.line AS l SET status = 'quarantined', reason = quarantine.reason WHERE l.peer = quarantine.peer;
+    RAISE WARNING 'node % is quarantined', lpad(peer::text, 4, '0') USING DETAIL = reason;
+END
+$$;
+COMMENT ON FUNCTION dcep.quarantine(integer, dcep.message, text, text) IS
+'Internal: keeps a message that cannot be right as evidence, and takes no more from its sender';
+
+-- One message, the next of a line that is locked. What it asks for is done, or the line stops; never half of it.
+CREATE FUNCTION dcep.take_message(message dcep.message, line dcep.line) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+    because text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = message.sender AND k.number = message.key_number) THEN
+        -- Its key will be told of: by a message before this one, which has not come, or by dcep.join().
+        RETURN false;
+    END IF;
+    wrong := dcep.message_defect(message, line);
+    IF wrong IS NOT NULL THEN
+        PERFORM dcep.quarantine(line.peer, message, 'LG101', wrong);
+        RETURN true;
+    END IF;
+    BEGIN
+        PERFORM dcep.do_message(message);
+    EXCEPTION
+        -- What is no fault of the message is tried again.
+        WHEN transaction_rollback OR insufficient_resources OR operator_intervention OR system_error
+          OR object_not_in_prerequisite_state OR lock_not_available OR internal_error THEN
+            RAISE;
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS because = PG_EXCEPTION_DETAIL;
+            PERFORM dcep.quarantine(line.peer, message, SQLSTATE, concat_ws(': ', SQLERRM, NULLIF(because, '')));
+            RETURN true;
+    END;
+    UPDATE dcep.line AS l SET taken = message.number, taken_head = message.hash WHERE l.peer = line.peer;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_message(dcep.message, dcep.line) IS 'Internal: takes the next message of a line; false where it cannot be taken yet';
+
+CREATE FUNCTION dcep.work_messages(most integer DEFAULT 1000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done bigint := 0;
+    source smallint;
+    line dcep.line;
+    message dcep.message;
+BEGIN
+    IF most IS NULL OR most < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = CASE WHEN most IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
+            MESSAGE = 'most must be 1 or more';
+    END IF;
+    FOR source IN SELECT l.peer FROM dcep.line AS l ORDER BY l.peer LOOP
+        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source FOR UPDATE;
+        WHILE line.status = 'open' AND done < most LOOP
+            SELECT * INTO message FROM dcep.message AS m
+             WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
+            EXIT WHEN NOT FOUND OR NOT dcep.take_message(message, line);
+            done := done + 1;
+            SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
+        END LOOP;
+    END LOOP;
+    RETURN done;
+END
+$$;
+COMMENT ON FUNCTION dcep.work_messages(integer) IS
+'Takes messages of other nodes that have come, in their order and up to a number of them, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
+
+CREATE FUNCTION dcep.wake_worker() RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_wake_worker';
+COMMENT ON FUNCTION dcep.wake_worker() IS 'Internal: has the worker, where there is one, look for messages once this transaction has committed';
+
+-- A message that came before is dropped: a subscription that was made anew brings all of them again.
+CREATE FUNCTION dcep.message_arrives() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before dcep.message;
+BEGIN
+    SELECT * INTO before FROM dcep.message AS m
+     WHERE m.sender = NEW.sender AND m.receiver = NEW.receiver AND m.number = NEW.number;
+    IF NOT FOUND THEN
+        IF NEW.receiver = dcep.own_institution() THEN
+            PERFORM dcep.wake_worker();
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF before IS DISTINCT FROM NEW THEN
+        PERFORM dcep.quarantine(NEW.sender, NEW, 'LG402', 'its sender has sent another message under the same number: its past was changed');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION dcep.message_arrives() IS
+'Trigger: a message that is there already is not entered again; another one under its number is evidence';
+
+CREATE TRIGGER message_arrives BEFORE INSERT ON dcep.message FOR EACH ROW EXECUTE FUNCTION dcep.message_arrives();
+ALTER TABLE dcep.message ENABLE ALWAYS TRIGGER message_arrives;
+CREATE TRIGGER tell_nodes AFTER INSERT OR UPDATE ON dcep.institution FOR EACH ROW EXECUTE FUNCTION dcep.tell_nodes();
+CREATE TRIGGER tell_nodes AFTER INSERT OR UPDATE ON dcep.signing_key FOR EACH ROW EXECUTE FUNCTION dcep.tell_nodes();
+
+-- --- joining ----------------------------------------------------------------------
+
+CREATE FUNCTION dcep.node_facts() RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+               'ledger', (SELECT to_jsonb(l) FROM dcep.ledger AS l),
+               'institution', (SELECT to_jsonb(i) FROM dcep.institution AS i WHERE i.code = dcep.own_institution()),
+               'keys', (SELECT jsonb_agg(to_jsonb(k) ORDER BY k.number) FROM dcep.signing_key AS k
+                         WHERE k.institution = dcep.own_institution()))
+$$;
+COMMENT ON FUNCTION dcep.node_facts() IS 'What another node must know of this one before the first message: its ledger, its institution and its public keys';
+
+CREATE FUNCTION dcep.add_keys(keys jsonb) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO dcep.signing_key
+    SELECT k.* FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
+    ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION dcep.add_keys(jsonb) IS 'Internal: enters keys of another node that are not here yet';
+
+-- The other node's facts were brought by whoever connects the two; from then on its messages speak for it.
+CREATE FUNCTION dcep.open_line(facts jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own dcep.ledger;
+    other dcep.ledger := jsonb_populate_record(NULL::dcep.ledger, facts -> 'ledger');
+    peer dcep.institution := jsonb_populate_record(NULL::dcep.institution, facts -> 'institution');
+BEGIN
+    SELECT * INTO STRICT own FROM dcep.ledger;
+    IF (own.currency, own.exponent, own.timezone) IS DISTINCT FROM (other.currency, other.exponent, other.timezone) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the two nodes keep different ledgers',
+            DETAIL = format('This one counts %s with %s digits, days of %s; the other %s with %s, days of %s.', own.currency, own.exponent,
+                            own.timezone, other.currency, other.exponent, other.timezone);
+    ELSIF (own.institution = 1) = (other.institution = 1) OR facts -> 'keys' = 'null' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'a line runs between the registry and the node of an operator',
+            DETAIL = format('The nodes are of institutions %s and %s.', lpad(own.institution::text, 4, '0'), lpad(other.institution::text, 4, '0'));
+    ELSIF own.institution = 1 AND NOT EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = other.institution AND NOT i.is_here) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('institution %s has no node of its own', lpad(other.institution::text, 4, '0')),
+            HINT = 'Enroll it with dcep.enroll_institution(code, name, kind, elsewhere => true).';
+    END IF;
+    IF EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = other.institution) THEN
+        PERFORM dcep.add_keys(facts -> 'keys');
+        RETURN;
+    END IF;
+    IF own.institution = 1 THEN
+        -- Its name and status are the registry's to say.
+        UPDATE dcep.institution AS i SET vault = peer.vault WHERE i.code = peer.code;
+        INSERT INTO dcep.holding (institution, amount) VALUES (peer.code, 0);
+    ELSE
+        UPDATE dcep.institution AS i SET name = peer.name, vault = peer.vault WHERE i.code = 1;
+    END IF;
+    PERFORM dcep.add_keys(facts -> 'keys');
+    INSERT INTO dcep.line (peer) VALUES (peer.code);
+    IF own.institution = 1 THEN
+        -- What the newcomer has to know of the others.
+        PERFORM dcep.post_message(peer.code, 'institution', to_jsonb(i)) FROM dcep.institution AS i WHERE i.code NOT IN (1, peer.code)
+         ORDER BY i.code;
+        PERFORM dcep.post_message(peer.code, 'key', to_jsonb(k)) FROM dcep.signing_key AS k WHERE k.institution NOT IN (1, peer.code)
+         ORDER BY k.institution, k.number;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.open_line(jsonb) IS
+'Internal: opens the line to a node, by its dcep.node_facts(). Errors: 55000';
+
+CREATE FUNCTION dcep.transfer_status(transfer bigint, OUT state text, OUT sqlstate text, OUT reason text, OUT at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(c.state, 'settled'), c.sqlstate, c.reason, COALESCE(c.ended_at, c.posted_at, t.created_at)
+      FROM dcep.transfer AS t
+      LEFT JOIN dcep.crossing AS c ON c.origin = dcep.own_institution() AND c.transfer = t.id
+     WHERE t.id = transfer_status.transfer AND (dcep.caller_sees(t.payer) OR (t.kind <> 'token' AND dcep.caller_sees(t.payee)))
+$$;
+COMMENT ON FUNCTION dcep.transfer_status(bigint) IS
+'What has become of a payment made here: settled; pending: on its way to the node of its payee; returned: the payer has it back, with what it was refused with. NULLs where there is none for the caller';
+
+CREATE VIEW dcep.instructions AS
+    SELECT (m.body::jsonb ->> 'origin')::smallint AS origin, (m.body::jsonb ->> 'transfer')::bigint AS transfer,
+           CASE m.kind WHEN 'pay' THEN 1 WHEN 'credit' THEN 2 WHEN 'accepted' THEN 3 WHEN 'declined' THEN 3 ELSE 4 END AS priority,
+           CASE m.kind WHEN 'pay' THEN 'consume and mint' WHEN 'credit' THEN 're-assign' WHEN 'accepted' THEN 'credit'
+                       WHEN 'declined' THEN 'decline' WHEN 'returned' THEN 'return' ELSE 'acknowledge' END AS action,
+           m.sender AS institution, m.made_at, m.sender, m.receiver, m.number, m.prev_hash, m.hash
+      FROM dcep.message AS m WHERE m.kind IN ('pay', 'credit', 'accepted', 'declined', 'settled', 'returned')
+     ORDER BY 1, 2, 3, m.made_at;
+COMMENT ON VIEW dcep.instructions IS
+'Execution instructions of payments across nodes, as far as this node took part: per payment in the order of priority, each with the hash-linked message that carried it. Read backwards they lead the money back. For the central bank and auditors';

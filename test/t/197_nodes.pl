@@ -1,0 +1,337 @@
+
+# Operators with databases of their own, and the registry between them: payments across, every way
+# back, and messages that no honest node sends.  Messages are carried by hand here, so that each
+# point at which something can break is met; 198_replication_nodes has them carried by PostgreSQL.
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('nodes');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
+$node->start;
+
+my @operators = (2, 3, 4);
+my %database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
+my %code = reverse %database;
+
+# One session a node, kept open: there are hundreds of questions.
+my %session;
+
+sub ask
+{
+	my ($code, $sql) = @_;
+	my $session = $session{$code} //= do {
+		my %new = (in => '', out => '', err => '');
+		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
+			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
+		\%new;
+	};
+	$session->{timer}->start(300);
+	$session->{$_} = '' for qw(out err);
+	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
+	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
+	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
+	chomp $session->{out};
+	return ($session->{out}, $session->{err});
+}
+
+sub query
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	die "$sql\n$err" if $err =~ /^ERROR/m;
+	return $out;
+}
+
+# What a statement is refused with.
+sub refused
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
+}
+
+# Carries what one has posted to another: all of it, again and again.
+sub carry
+{
+	my ($from, $to, $where) = @_;
+	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
+		. ($where // 'true'));
+	$rows =~ s/\$/\\u0024/g;
+	query($to, "INSERT INTO dcep.message SELECT * FROM json_populate_recordset(NULL::dcep.message, \$x\$$rows\$x\$)");
+	return;
+}
+
+# Carries and takes until nothing moves.
+sub settle
+{
+	my @among = @_ ? @_ : @operators;
+	for (1 .. 20)
+	{
+		my $taken = 0;
+		for my $code (@among) { carry($code, 1); carry(1, $code); }
+		$taken += query($_, 'SELECT dcep.work_messages()') for (1, @among);
+		return if $taken == 0;
+	}
+	die 'messages never end';
+}
+
+# Money is where it should be: what the registry has on record, and what the nodes hold.
+sub books_close
+{
+	my ($what) = @_;
+	my $under_way = query(1, "SELECT COALESCE(sum(amount), 0) FROM dcep.crossing WHERE state = 'pending' AND origin <> 1");
+	my $outstanding = query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer");
+	my $held = 0;
+	for my $code (@operators)
+	{
+		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
+		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
+		$held += $coins;
+		is(query($code, "SELECT * FROM dcep.verify_chain()"), '', "$what: chains of node $code");
+	}
+	is($held + $under_way, $outstanding, "$what: issued less redeemed is what the nodes hold");
+	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
+	return;
+}
+
+# --- four nodes ------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
+query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
+query(1, <<'SQL');
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
+SELECT dcep.generate_key(1, 'ed25519');
+SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true) FROM generate_series(2, 4) AS code;
+SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor');
+SELECT dcep.deposit_reserve(code, 100000) FROM generate_series(2, 4) AS code;
+SQL
+my %suite = (2 => 'ed25519', 3 => 'p256', 4 => 'sm2');
+for my $code (@operators)
+{
+	query($code, <<"SQL");
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
+SELECT dcep.generate_key($code, '$suite{$code}');
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
+SQL
+}
+is(query(2, 'SELECT code, kind, is_here FROM dcep.institution ORDER BY code'), "1|central_bank|f\n2|operator|t", 'an operator\'s node');
+is(refused(2, "SELECT dcep.enroll_institution(5, 'Bank 5', 'operator')"), '22023', 'enrolls nobody');
+is(refused(1, 'SELECT dcep.vault(2)'), '22023', 'no vault before the line');
+is(refused(1, 'SELECT dcep.issue(2, 100)'), '22023', 'no issue before the line');
+
+sub open_line
+{
+	my ($code) = @_;
+	my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
+	query(1, "SELECT dcep.open_line('$facts')");
+	query($code, "SELECT dcep.open_line('$registry')");
+	return;
+}
+open_line($_) for @operators;
+settle();
+is(query(2, 'SELECT code, name, kind, is_here FROM dcep.institution ORDER BY code'),
+	"1|Central Bank|central_bank|f\n2|Bank 2|operator|t\n3|Bank 3|operator|f\n4|Bank 4|operator|f\n9|Supervisor|supervisor|f",
+	'the registry has told who takes part');
+is(query(4, 'SELECT institution, number, suite FROM dcep.signing_key ORDER BY 1, 2'), "1|1|ed25519\n2|1|ed25519\n3|1|p256\n4|1|sm2", 'and their keys');
+like(refused(1, "SELECT dcep.open_line(dcep.node_facts())"), qr/^55000$/, 'no line to oneself');
+
+# --- issue, pay, redeem ------------------------------------------------------------------------
+
+query(1, "SELECT dcep.issue(code, 50000, 'first of ' || code) FROM generate_series(2, 4) AS code");
+is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), 0, 'issued, and not here yet');
+is(query(1, 'SELECT state FROM dcep.transfer_status(1)'), 'pending', 'an issue under way');
+settle();
+is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), 50000, 'issued');
+is(query(1, 'SELECT state FROM dcep.transfer_status(1)'), 'settled', 'the registry knows');
+books_close('issue');
+
+my (%alice, %bob);
+for my $code (@operators)
+{
+	$alice{$code} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 1}')));
+	$bob{$code} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 4}')));
+	query($code, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault($code), '$alice{$code}', 10000)");
+}
+
+sub pay
+{
+	my ($from, $payer, $payee, $amount, $key) = @_;
+	$key = defined $key ? "'$key'" : 'NULL';
+	return query($from, "SELECT (dcep.transfer('$payer', '$payee', $amount, $key, 'a memo')).transfer");
+}
+sub balance { my ($code, $wallet) = @_; return query($code, "SELECT dcep.balance('$wallet')"); }
+sub status { my ($code, $transfer) = @_; return query($code, "SELECT state, sqlstate FROM dcep.transfer_status($transfer)"); }
+
+my $paid = pay(2, $alice{2}, $alice{3}, 1250, 'order 1');
+is(status(2, $paid), 'pending|', 'a payment across is under way');
+is(balance(2, $alice{2}), 8750, 'the payer has paid');
+is(pay(2, $alice{2}, $alice{3}, 1250, 'order 1'), $paid, 'the same key is the same payment');
+is(query(2, 'SELECT count(*) FROM dcep.message WHERE sender = 2 AND kind = \'pay\''), 1, 'and one message');
+settle();
+is(status(2, $paid), 'settled|', 'settled');
+is(balance(3, $alice{3}), 11250, 'the payee has it');
+is(query(3, "SELECT kind, payer, payee, amount, memo, issuer FROM dcep.transfer WHERE payer = '$alice{2}'"),
+	"transfer|$alice{2}|$alice{3}|1250|a memo|3", 'in a journal signed by its own bank');
+books_close('one payment');
+is(query(1, "SELECT priority, action, institution FROM dcep.instructions WHERE origin = 2 AND transfer = $paid"),
+	"1|consume and mint|2\n2|re-assign|1\n3|credit|3\n4|acknowledge|1", 'the registry has its instructions in order');
+
+# Many at once, in one statement, there and back.
+query(3, "INSERT INTO dcep.transfer (payer, payee, amount) SELECT '$alice{3}', w::dcep.wallet_id, n FROM generate_series(1, 50) AS n,
+	unnest(ARRAY['$alice{2}', '$alice{4}', '$bob{2}']) AS w");
+query(4, "SELECT count(*) FROM dcep.submit(ARRAY(SELECT ('$alice{4}', '$alice{2}', n::text, 'line ' || n, NULL)::dcep.instruction FROM generate_series(1, 20) AS n))");
+settle();
+is(balance(2, $alice{2}), 8750 + 1275 + 210, 'many payments');
+is(balance(2, $bob{2}), 1275, 'to a wallet with a cap');
+books_close('many payments');
+
+my $redeemed = query(2, "SELECT (dcep.redeem(2, 7000, 'evening')).transfer");
+settle();
+is(status(2, $redeemed), 'settled|', 'redeemed');
+is(query(1, 'SELECT sum(amount) FROM dcep.reserve_entry WHERE institution = 2'), 57000, 'the reserve has it back');
+books_close('redemption');
+
+# --- the ways back ---------------------------------------------------------------------------------
+
+my $before = balance(2, $alice{2});
+my $closed = query(3, qq(SELECT dcep.open_wallet(3, '{"class": 1}')));
+query(3, "SELECT dcep.close_wallet('$closed')");
+my $frozen = query(3, qq(SELECT dcep.open_wallet(3, '{"class": 1}')));
+query(3, "SELECT dcep.freeze('$frozen', 'credit', 'case 1')");
+my $full = query(3, qq(SELECT dcep.open_wallet(3, '{"class": 4}')));
+query(3, "INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, demands) VALUES (4, '2020-01-03', 'small', 100, '{}')");
+my $nobody = query(3, "SELECT dcep.allot_number(3, 99999, decode(repeat('ab', 32), 'hex'))");
+for my $case ([ $closed, 'LG306' ], [ $frozen, 'LG202' ], [ $full, 'LG206' ], [ $nobody, 'LG305' ])
+{
+	my ($payee, $sqlstate) = @$case;
+	my $transfer = pay(2, $alice{2}, $payee, 200);
+	is(balance(2, $alice{2}), $before - 200, "$sqlstate: paid");
+	settle();
+	is(status(2, $transfer), "returned|$sqlstate", "$sqlstate: returned");
+	is(balance(2, $alice{2}), $before, "$sqlstate: the money is back");
+	is(query(2, "SELECT kind, payer, payee, amount, memo LIKE '$sqlstate: %' FROM dcep.transfer WHERE key = 'return of $transfer'"),
+		"return|$payee|$alice{2}|200|t", "$sqlstate: by a transfer of kind return");
+}
+query(1, 'SELECT dcep.suspend_institution(4)');
+my $transfer = pay(2, $alice{2}, $alice{4}, 5);
+settle();
+is(status(2, $transfer), 'returned|LG202', 'a suspended institution takes nothing');
+is(refused(4, "SELECT dcep.transfer('$alice{4}', '$alice{2}', 1)"), 'LG201', 'and pays nothing, on its own node');
+is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{4}', 1)"), 'LG202', 'the payer\'s node knows now');
+query(1, 'SELECT dcep.suspend_institution(4, false)');
+settle();
+
+# The payer has closed its wallet while its money was under way.
+my $leaver = query(2, qq(SELECT dcep.open_wallet(2, '{"class": 1}')));
+query(2, "SELECT dcep.transfer('$alice{2}', '$leaver', 300)");
+$transfer = pay(2, $leaver, $nobody, 300);
+query(2, "SELECT dcep.close_wallet('$leaver')");
+my $vault = query(2, 'SELECT dcep.balance(dcep.vault(2))');
+settle();
+is(status(2, $transfer), 'returned|LG305', 'returned to a wallet that was closed');
+is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), $vault + 300, 'goes to its operator\'s vault');
+books_close('ways back');
+
+# --- the central bank's orders ------------------------------------------------------------------
+
+query(1, "SELECT dcep.freeze('$bob{3}', 'both', 'case 7')");
+settle();
+is(query(3, "SELECT direction, reason FROM dcep.frozen WHERE wallet = '$bob{3}'"), 'both|case 7', 'a wallet of another node is frozen');
+$transfer = pay(2, $alice{2}, $bob{3}, 1);
+settle();
+is(status(2, $transfer), 'returned|LG202', 'and takes nothing');
+query(1, "SELECT dcep.unfreeze('$bob{3}', 'both', 'case 7'), dcep.freeze('$nobody', 'both', 'case 8')");
+settle();
+is(query(3, "SELECT count(*) FROM dcep.frozen WHERE wallet = '$bob{3}'"), 0, 'released');
+is(query(3, "SELECT status FROM dcep.line"), 'open', 'a wallet that there is not stops nothing');
+is(refused(1, "SELECT dcep.freeze('$alice{2}', 'nothing', 'case 9')"), '22023', 'a direction that there is not');
+
+# --- what is refused at once ---------------------------------------------------------------------
+
+is(refused(2, "SELECT dcep.transfer('$alice{3}', '$alice{2}', 1)"), '42501', 'nobody pays from a wallet of another node');
+is(refused(2, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('return', '$alice{3}', '$alice{2}', 1)"), '42501', 'nor makes a return');
+is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{3}', 99999999)"), 'LG301', 'nor more than it has');
+is(refused(2, "SELECT dcep.pay_kind('issue', dcep.vault(1), dcep.vault(2), 1, NULL)"), '42501', 'an operator\'s node issues nothing');
+is(refused(2, "SELECT dcep.pay_kind('recover', '$alice{2}', '$alice{3}', 1, NULL)"), '22023', 'recovery across');
+
+# --- messages come late, twice, in any order ------------------------------------------------------
+
+my $state = sub {
+	return join "\n", map { query($_, 'SELECT (SELECT sum(amount) FROM dcep.coin), (SELECT count(*) FROM dcep.transfer), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') }
+		sort keys %database;
+};
+my $was = $state->();
+for my $code (@operators) { carry($code, 1); carry(1, $code); }
+query($_, 'SELECT dcep.work_messages()') for sort keys %database;
+is($state->(), $was, 'messages that come again change nothing');
+
+$transfer = pay(2, $alice{2}, $alice{3}, $_) for (11, 12, 13);
+my $last = query(2, 'SELECT posted FROM dcep.line WHERE peer = 1');
+carry(2, 1, "number = $last");
+is(query(1, 'SELECT dcep.work_messages()'), 0, 'a message that came before its elders waits');
+carry(2, 1, 'number < ' . ($last - 1));
+is(query(1, 'SELECT dcep.work_messages(1)'), 1, 'one at a time');
+settle();
+is(status(2, $transfer), 'settled|', 'all settled in the end');
+books_close('late messages');
+
+# Keys change while payments are under way.
+$transfer = pay(2, $alice{2}, $alice{3}, 21);
+query(2, "SELECT dcep.generate_key(2, 'p256')");
+my $second = pay(2, $alice{2}, $alice{3}, 22);
+query(1, "SELECT dcep.generate_key(1, 'p256')");
+settle();
+is(status(2, $_), 'settled|', 'settled across a change of keys') for ($transfer, $second);
+is(query(3, 'SELECT institution, number, suite FROM dcep.signing_key WHERE institution IN (1, 2) ORDER BY 1, 2'),
+	"1|1|ed25519\n1|2|p256\n2|1|ed25519\n2|2|p256", 'the new keys are known');
+
+# --- an operator's machine in an attacker's hands -------------------------------------------------
+
+# It mints without cover: its own books allow it, the registry's do not.
+query(4, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{4}', 1000000, 'made up', NULL)");
+$transfer = pay(4, $alice{4}, $alice{2}, 900000);
+$before = balance(2, $alice{2});
+my $supply = query(1, 'SELECT sum(amount) FROM dcep.holding');
+settle();
+is(balance(2, $alice{2}), $before, 'money without cover goes nowhere');
+is(query(1, 'SELECT sum(amount) FROM dcep.holding'), $supply, 'the supply is what it was');
+is(query(1, 'SELECT status FROM dcep.line WHERE peer = 4'), 'quarantined', 'the node is quarantined');
+is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence'), '4|pay|LG702', 'with evidence');
+is(query(1, q(SELECT dcep.act_defect(e.sender, e.number, e.prev_hash, e.receiver, e.made_at, 'message ' || e.kind, e.by_role,
+	lpad(e.receiver::text, 4, '0'), e.body, e.suite, e.key_number, e.hash, e.signature) IS NULL FROM dcep.evidence AS e)), 't', 'that it has signed');
+$transfer = pay(2, $alice{2}, $alice{4}, 5);
+settle(2, 3);
+is(status(2, $transfer), 'returned|LG202', 'a quarantined node takes nothing');
+$transfer = pay(2, $alice{2}, $alice{3}, 5);
+settle(2, 3);
+is(status(2, $transfer), 'settled|', 'the others go on');
+
+# It sends one coin twice.
+$transfer = query(3, "SELECT max(transfer) FROM dcep.crossing WHERE origin = 3");
+query(3, "SELECT dcep.post_message(1, 'pay', (SELECT body::jsonb FROM dcep.message WHERE sender = 3 AND kind = 'pay' AND (body::jsonb ->> 'transfer')::bigint = $transfer))");
+carry(3, 1);
+query(1, 'SELECT dcep.work_messages()');
+is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence WHERE sender = 3'), '3|pay|LG701', 'a coin that is sent twice');
+like(query(1, 'SELECT reason FROM dcep.line WHERE peer = 3'), qr/The coin was sent before/, 'is named');
+
+# It rewrites its past: a message under a number that the registry has seen.
+query(2, <<'SQL');
+SET session_replication_role = replica;
+ALTER TABLE dcep.message DISABLE TRIGGER append_only;
+ALTER TABLE dcep.message DISABLE TRIGGER append_only_row;
+UPDATE dcep.message SET made_at = made_at + interval '1 second' WHERE sender = 2 AND number = 5;
+SQL
+carry(2, 1, 'number = 5');
+is(query(1, 'SELECT sender, number, sqlstate FROM dcep.evidence WHERE sender = 2'), '2|5|LG402', 'a past that was changed');
+is(query(1, 'SELECT status FROM dcep.line WHERE peer = 2'), 'quarantined', 'quarantined at the first message');
+
+$_->{run}->finish for values %session;
+done_testing();

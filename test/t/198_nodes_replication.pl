@@ -1,0 +1,160 @@
+
+# Nodes on servers of their own, joined by logical replication, with the worker of each taking the
+# messages: payments across, and what may break on the way.  Each payment is settled once.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $db = 'postgres';
+my %node;
+
+sub query { my ($code, $sql) = @_; return $node{$code}->safe_psql($db, $sql); }
+sub until_is { my ($code, $sql, $expected, $what) = @_; ok($node{$code}->poll_query_until($db, $sql, $expected), $what); return; }
+
+for my $code (1, 2, 3)
+{
+	my $server = PostgreSQL::Test::Cluster->new("node$code");
+	$server->init(allows_streaming => 'logical');
+	$server->append_conf('postgresql.conf', <<'CONF');
+jit = off
+shared_preload_libraries = 'dcep'
+dcep.upkeep_naptime = 1
+wal_receiver_status_interval = 1
+wal_retrieve_retry_interval = 200ms
+max_logical_replication_workers = 10
+max_worker_processes = 20
+CONF
+	$server->start;
+	$node{$code} = $server;
+	$server->safe_psql($db, 'CREATE EXTENSION dcep CASCADE; CREATE EXTENSION dblink');
+}
+query(1, <<'SQL');
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank'), dcep.generate_key(1, 'ed25519');
+SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true), dcep.deposit_reserve(code, 1000000) FROM generate_series(2, 3) AS code;
+CREATE ROLE node2 LOGIN REPLICATION; CREATE ROLE node3 LOGIN REPLICATION;
+SELECT dcep.grant_node('node2', 2), dcep.grant_node('node3', 3);
+SQL
+for my $code (2, 3)
+{
+	query($code, <<"SQL");
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'the registry', $code, 'Bank $code'), dcep.generate_key($code, 'p256');
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
+CREATE ROLE registry LOGIN REPLICATION;
+SELECT dcep.grant_node('registry', 1);
+SQL
+}
+
+# What a node's role may do there: fetch what is for it, and nothing else.
+my ($rc, $out, $err) = $node{1}->psql($db, 'SELECT * FROM dcep.transfer', extra_params => [ '-U', 'node2' ]);
+like($err, qr/permission denied/, 'a node\'s role reads no journal');
+
+sub connection { my ($to, $as) = @_; return $node{$to}->connstr . " dbname=$db user=$as"; }
+for my $code (2, 3)
+{
+	query($code, "SELECT dcep.join('" . connection(1, "node$code") . "')");
+	query(1, "SELECT dcep.join('" . connection($code, 'registry') . "')");
+}
+until_is(3, 'SELECT count(*) FROM dcep.signing_key', 3, 'keys of all are known everywhere');
+query(1, 'SELECT dcep.issue(code, 500000) FROM generate_series(2, 3) AS code');
+until_is($_, "SELECT dcep.balance(dcep.vault($_))", 500000, "issued to node $_") for (2, 3);
+
+my %wallet;
+for my $code (2, 3)
+{
+	$wallet{$code} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 1}')));
+	query($code, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault($code), '$wallet{$code}', 100000)");
+}
+my $paid = query(2, "SELECT (dcep.transfer('$wallet{2}', '$wallet{3}', 1250)).transfer");
+until_is(2, "SELECT state FROM dcep.transfer_status($paid)", 'settled', 'a payment across');
+is(query(3, "SELECT dcep.balance('$wallet{3}')"), 101250, 'has come');
+like($node{1}->safe_psql($db, 'SELECT count(*), count(*) FILTER (WHERE receiver <> 2) FROM dcep.message', extra_params => [ '-U', 'node2' ]),
+	qr/^[1-9]\d*\|0$/, 'a node\'s role sees the messages for it alone');
+is(query(1, "SELECT peer, status, waiting, fetching, errors FROM dcep.peers ORDER BY 1"), "2|open|0|t|0\n3|open|0|t|0", 'peers of the registry');
+is(query(2, "SELECT peer, name, status, waiting, fetching, errors FROM dcep.peers"), '1|Central Bank|open|0|t|0', 'peers of an operator');
+
+# --- what breaks ------------------------------------------------------------------------------------
+
+my $made = 0;
+
+# So many payments of 1 from one node to the other, each with its key.
+sub pay_some
+{
+	my ($from, $count) = @_;
+	my $to = 5 - $from;
+	query($from, "INSERT INTO dcep.transfer (payer, payee, amount, key) SELECT '$wallet{$from}', '$wallet{$to}', 1, 'n' || n FROM generate_series($made + 1, $made + $count) AS n");
+	$made += $count;
+	return;
+}
+
+# All is settled, each once, and the registry's books close.
+sub all_settled
+{
+	my ($what) = @_;
+	until_is($_, "SELECT count(*) FROM dcep.crossing WHERE state = 'pending'", 0, "$what: nothing is under way at $_") for (2, 3, 1);
+	is(query(1, "SELECT count(*) FROM dcep.line WHERE status <> 'open'"), 0, "$what: nobody is quarantined");
+	for my $code (2, 3)
+	{
+		is(query($code, 'SELECT sum(amount) FROM dcep.coin'), query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: holding of $code");
+		my $other = 5 - $code;
+		is(query($code, "SELECT count(*), COALESCE(sum(amount), 0) FROM dcep.transfer WHERE payer = '$wallet{$other}'"),
+			query($other, "SELECT count(*), COALESCE(sum(amount), 0) FROM dcep.transfer WHERE payee = '$wallet{$code}'"), "$what: $other has paid what $code has got");
+	}
+	is(query(1, 'SELECT sum(amount) FROM dcep.holding'), query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer"), "$what: the supply");
+	return;
+}
+
+for my $victim (1, 2, 3)
+{
+	pay_some(2, 40);
+	pay_some(3, 40);
+	$node{$victim}->stop('immediate');
+	$node{$victim}->start;
+	pay_some(2, 10);
+	all_settled("node $victim killed");
+}
+
+# Walsenders, appliers and workers are killed while payments are under way.
+for my $who ('walsender', 'logical replication worker', 'dcep worker')
+{
+	pay_some(2, 30);
+	query($_, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = '$who' OR backend_type LIKE '$who%'") for (1, 2, 3);
+	pay_some(3, 30);
+	all_settled("$who killed");
+}
+
+# A node is not there for a while: its payees' money waits, and comes.
+$node{3}->stop;
+pay_some(2, 20);
+$paid = query(2, "SELECT max(id) FROM dcep.transfer WHERE payee = '$wallet{3}'");
+is(query(2, "SELECT state FROM dcep.transfer_status($paid)"), 'pending', 'pending while the other node is away');
+$node{3}->start;
+all_settled('node 3 was away');
+
+# A subscription is dropped and made anew: all messages come again.
+query(2, 'SELECT dcep.leave(1)');
+pay_some(3, 20);
+query(2, "SELECT dcep.join('" . connection(1, 'node2') . "')");
+all_settled('subscription made anew');
+
+# --- yesterday's backup --------------------------------------------------------------------------------
+
+$node{2}->backup('yesterday');
+pay_some(2, 5);
+all_settled('the day after the backup');
+$node{2}->stop('immediate');
+my $restored = PostgreSQL::Test::Cluster->new('restored');
+$restored->init_from_backup($node{2}, 'yesterday');
+$restored->start;
+query(1, "SELECT dcep.join('" . $restored->connstr . " dbname=$db user=registry')");
+my $coins = query(3, 'SELECT sum(amount) FROM dcep.coin');
+$restored->safe_psql($db, "SELECT dcep.transfer('$wallet{2}', '$wallet{3}', 7, 'double ' || n) FROM generate_series(1, 3) AS n");
+until_is(1, 'SELECT status FROM dcep.line WHERE peer = 2', 'quarantined', 'a node that was restored from yesterday\'s backup is found out');
+is(query(1, 'SELECT DISTINCT sender, sqlstate FROM dcep.evidence'), '2|LG402', 'with evidence');
+is(query(3, 'SELECT sum(amount) FROM dcep.coin'), $coins, 'and pays nothing twice');
+
+done_testing();
