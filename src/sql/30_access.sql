@@ -81,3 +81,14 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Whose wallets are in this database: those of all institutions, unless some have nodes of their own.
+CREATE FUNCTION dcep.own_institution() RETURNS smallint
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT l.institution FROM dcep.ledger AS l
+$$;
+COMMENT ON FUNCTION dcep.own_institution() IS 'Internal: the institution whose node this database is';
+
+CREATE FUNCTION dcep.is_here(wallet dcep.wallet_id) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_is_here';
+COMMENT ON FUNCTION dcep.is_here(dcep.wallet_id) IS 'Is this a wallet of an institution whose wallets are in this database?';

@@ -62,17 +62,20 @@ CREATE FUNCTION dcep.audit_conservation(OUT check_name text, OUT institution sma
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH journal AS (
         SELECT COALESCE(sum(t.amount) FILTER (WHERE t.kind = 'issue'), 0) AS issued,
-               COALESCE(sum(t.amount) FILTER (WHERE t.kind = 'redeem'), 0) AS redeemed
-          FROM dcep.transfer AS t WHERE t.kind IN ('issue', 'redeem')),
+               COALESCE(sum(t.amount) FILTER (WHERE t.kind = 'redeem'), 0) AS redeemed,
+               -- From and to wallets of other nodes.
+               COALESCE(sum(t.amount) FILTER (WHERE t.kind <> 'issue' AND NOT dcep.is_here(t.payer)), 0) AS come,
+               COALESCE(sum(t.amount) FILTER (WHERE t.kind <> 'redeem' AND NOT dcep.is_here(t.payee)), 0) AS gone
+          FROM dcep.transfer AS t),
     coins AS (SELECT COALESCE(sum(c.amount), 0) AS live FROM dcep.coin AS c),
     reserves AS (SELECT COALESCE(-sum(r.amount), 0) AS debits FROM dcep.reserve_entry AS r WHERE r.transfer IS NOT NULL)
     SELECT 'conservation', NULL::smallint, NULL::dcep.wallet_id, NULL::bigint,
            format('issued %s, redeemed %s, live coins %s, reserve debits %s', issued, redeemed, live, debits)
       FROM journal, coins, reserves
-     WHERE issued - redeemed <> live OR issued - redeemed <> debits
+     WHERE issued - redeemed + come - gone <> live OR (issued - redeemed <> debits AND dcep.own_institution() = 1)
     UNION ALL
     SELECT 'conservation by count', NULL, NULL, NULL, format('minted %s coins, consumed %s, live %s', j.minted, j.consumed, c.live)
-      FROM (SELECT count(*) FILTER (WHERE t.kind <> 'redeem') + count(*) FILTER (WHERE t.change > 0) AS minted,
+      FROM (SELECT count(*) FILTER (WHERE t.kind <> 'redeem' AND dcep.is_here(t.payee)) + count(*) FILTER (WHERE t.change > 0) AS minted,
                    COALESCE(sum(cardinality(t.inputs)), 0) AS consumed FROM dcep.transfer AS t) AS j,
            (SELECT count(*) AS live FROM dcep.coin) AS c
      WHERE j.minted - j.consumed <> c.live
@@ -84,11 +87,13 @@ CREATE FUNCTION dcep.audit_operators(OUT check_name text, OUT institution smalli
                                      OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH movement AS (
-        SELECT m.code, sum(m.amount) AS held,
-               sum(m.amount) FILTER (WHERE m.kind IN ('issue', 'redeem')) AS outstanding
-          FROM (SELECT dcep.institution(t.payee) AS code, t.kind, t.amount FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
+        SELECT m.code, sum(m.amount) FILTER (WHERE m.is_here) AS held,
+               sum(m.amount) FILTER (WHERE m.kind IN ('issue', 'redeem') AND dcep.own_institution() = 1) AS outstanding
+          FROM (SELECT dcep.institution(t.payee) AS code, t.kind, t.amount, dcep.is_here(t.payee) AS is_here
+                  FROM dcep.transfer AS t WHERE t.kind <> 'redeem'
                 UNION ALL
-                SELECT dcep.institution(t.payer), t.kind, -GREATEST(t.amount, -9223372036854775807) FROM dcep.transfer AS t WHERE t.kind <> 'issue') AS m
+                SELECT dcep.institution(t.payer), t.kind, -GREATEST(t.amount, -9223372036854775807), dcep.is_here(t.payer)
+                  FROM dcep.transfer AS t WHERE t.kind <> 'issue') AS m
          GROUP BY m.code),
     coins AS (SELECT dcep.institution(c.owner) AS code, sum(c.amount) AS live FROM dcep.coin AS c GROUP BY 1),
     reserves AS (SELECT r.institution AS code, -sum(r.amount) AS debits
@@ -166,8 +171,8 @@ BEGIN
            format('inputs are worth %s, amount and change %s', COALESCE(s.total, 0), t.amount::numeric + t.change)
       FROM dcep.journal(since) AS t
       LEFT JOIN (SELECT m.transfer, sum(m.amount) AS total FROM input AS m GROUP BY m.transfer) AS s ON s.transfer = t.id
-     WHERE CASE t.kind WHEN 'issue' THEN t.change <> 0 OR s.total IS NOT NULL
-                       ELSE COALESCE(s.total, 0) <> t.amount::numeric + t.change END
+     WHERE CASE WHEN t.kind = 'issue' OR NOT dcep.is_here(t.payer) THEN t.change <> 0 OR s.total IS NOT NULL
+                ELSE COALESCE(s.total, 0) <> t.amount::numeric + t.change END
     UNION ALL
     SELECT 'consolidation', NULL, t.payer, t.id,
            format('kind %s, payer and payee are %s, %s coins consumed, change %s', t.kind,
@@ -177,7 +182,8 @@ BEGIN
                        ELSE t.payer = t.payee END
     UNION ALL
     SELECT 'coin lost', NULL, l.owner, l.coin >> 1, format('coin %s is neither live nor consumed', l.coin)
-      FROM (SELECT t.id << 1 AS coin, t.payee AS owner, t.amount FROM dcep.journal(since) AS t WHERE t.kind <> 'redeem'
+      FROM (SELECT t.id << 1 AS coin, t.payee AS owner, t.amount FROM dcep.journal(since) AS t
+             WHERE t.kind <> 'redeem' AND dcep.is_here(t.payee)
             UNION ALL
             SELECT (t.id << 1) | 1, t.payer, t.change FROM dcep.journal(since) AS t WHERE t.change > 0) AS l
      WHERE NOT EXISTS (SELECT FROM input AS n WHERE n.coin = l.coin)
@@ -228,11 +234,12 @@ BEGIN
                       FROM dcep.reserve_entry AS r JOIN dcep.transfer AS o ON o.id = r.transfer
                      WHERE since IS NOT NULL AND o.kind IN ('issue', 'redeem')) AS t) AS t
       FULL JOIN (SELECT r.* FROM dcep.reserve_entry AS r WHERE r.transfer IS NOT NULL) AS r ON r.transfer = t.id
-     WHERE t.id IS NULL OR r.transfer IS NULL OR t.amount <> r.amount OR t.institution <> r.institution
+     WHERE (t.id IS NULL OR r.transfer IS NULL OR t.amount <> r.amount OR t.institution <> r.institution)
+       AND dcep.own_institution() = 1
     UNION ALL
     SELECT 'operator without reserve account', i.code, NULL, NULL, 'it has no row in dcep.reserve_account'
       FROM dcep.institution AS i
-     WHERE i.kind = 'operator' AND NOT EXISTS (SELECT FROM dcep.reserve_account AS a WHERE a.institution = i.code);
+     WHERE i.kind = 'operator' AND dcep.own_institution() = 1 AND NOT EXISTS (SELECT FROM dcep.reserve_account AS a WHERE a.institution = i.code);
 END
 $$;
 COMMENT ON FUNCTION dcep.audit_reserves(bigint) IS 'Every issue and redemption has its reserve entry of the same amount and operator, and the reverse; every operator has a reserve account';
@@ -275,7 +282,7 @@ BEGIN
          WHERE m.wallet IN (SELECT c.wallet FROM capped AS c)),
     full_up AS (
         SELECT h.* FROM held AS h JOIN tightest AS g ON g.class = h.class
-         WHERE h.delta > 0 AND h.kind <> 'recover' AND (h.flags & 16 <> 0 OR h.balance > g.balance))
+         WHERE h.delta > 0 AND h.kind NOT IN ('recover', 'return') AND (h.flags & 16 <> 0 OR h.balance > g.balance))
     SELECT 'limit exceeded', NULL::smallint, s.payer, s.transfer,
            format('amount %s of %s, day %s of %s, year %s of %s', s.amount, COALESCE(m.max_payment::text, 'any'),
                   s.day_spent, COALESCE(m.max_day::text, 'any'), s.year_spent, COALESCE(m.max_year::text, 'any'))
@@ -310,7 +317,7 @@ BEGIN
                   COALESCE(s.day, '-infinity'), COALESCE(s.day_spent, 0), COALESCE(s.year_spent, 0), COALESCE(s.day_count, 0))
       FROM dcep.usage_on_record(since) AS u
       LEFT JOIN (SELECT DISTINCT ON (s.payer) s.* FROM spent AS s ORDER BY s.payer, s.seq DESC) AS s ON s.payer = u.wallet
-     WHERE (u.day, u.day_spent, u.year_spent, u.day_count) IS DISTINCT FROM
+     WHERE dcep.is_here(u.wallet) AND (u.day, u.day_spent, u.year_spent, u.day_count) IS DISTINCT FROM
            (COALESCE(s.day, '-infinity'), COALESCE(s.day_spent, 0), COALESCE(s.year_spent, 0), COALESCE(s.day_count, 0));
 END
 $$;
@@ -334,7 +341,7 @@ BEGIN
     SELECT 'unknown wallet', NULL::smallint, p.wallet, min(p.id), 'the journal names a wallet that does not exist'
       FROM (SELECT t.id, t.payer AS wallet FROM dcep.journal(since) AS t
             UNION ALL SELECT t.id, t.payee FROM dcep.journal(since) AS t) AS p
-     WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = p.wallet)
+     WHERE dcep.is_here(p.wallet) AND NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = p.wallet)
      GROUP BY p.wallet
     UNION ALL
     SELECT 'unknown institution', w.institution, w.id, NULL, 'the wallet''s institution does not exist'

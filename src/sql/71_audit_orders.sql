@@ -120,7 +120,7 @@ BEGIN
           FROM bound AS b JOIN dcep.journal(since) AS p ON p.payer = b.wallet WHERE p.kind <> 'recover'
         UNION ALL
         SELECT b.target, p.created_at, NULL, p.id, b.wallet, false
-          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'consolidate')
+          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'return', 'consolidate')
         UNION ALL
         SELECT t.target, t.at, t.at, NULL, NULL, NULL FROM turn AS t),
     placed AS (
@@ -151,10 +151,10 @@ BEGIN
     bar AS MATERIALIZED (SELECT r.* FROM dcep.orders_in_force() AS r WHERE r.kind = 'bar_counterparty'),
     dealt AS (
         SELECT t.id, t.created_at, t.payer AS wallet, t.payee AS other
-          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'consolidate')
+          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'return', 'consolidate')
         UNION ALL
         SELECT t.id, t.created_at, t.payee, t.payer
-          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'consolidate'))
+          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'return', 'consolidate'))
     SELECT 'order violated: ' || m.kind, NULL::smallint, m.wallet, m.transfer, format('order %s forbade it', m.order_id)
       FROM met AS m
      WHERE CASE m.kind

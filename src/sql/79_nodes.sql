@@ -3,16 +3,6 @@
 -- signed like an official act.  Logical replication carries messages; any other carrier would do.  Each is taken
 -- once, in its order, and what it asks for is done in the same transaction.
 
-CREATE FUNCTION dcep.own_institution() RETURNS smallint
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT l.institution FROM dcep.ledger AS l
-$$;
-COMMENT ON FUNCTION dcep.own_institution() IS 'Internal: the institution whose node this database is';
-
-CREATE FUNCTION dcep.is_here(wallet dcep.wallet_id) RETURNS boolean
-    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_is_here';
-COMMENT ON FUNCTION dcep.is_here(dcep.wallet_id) IS 'Is this a wallet of an institution whose wallets are in this database?';
-
 CREATE FUNCTION dcep.minted_coin(coin bigint) RETURNS dcep.signed_coin
     LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'dcep_minted_coin';
 COMMENT ON FUNCTION dcep.minted_coin(bigint) IS
@@ -162,8 +152,10 @@ BEGIN
     IF paid.kind = 'redeem' THEN
         -- What the reserve refuses is refused here.
         BEGIN
-            PERFORM dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
-                                        format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
+            UPDATE dcep.crossing AS c
+               SET local_transfer = dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
+                                                 format('%s:%s', paid.origin, paid.transfer), body ->> 'memo')
+             WHERE c.origin = paid.origin AND c.transfer = paid.transfer;
         EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
             refused := SQLSTATE;
             reason := SQLERRM;
@@ -217,8 +209,9 @@ BEGIN
     IF origin = 1 THEN
         -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
         PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
-        PERFORM dcep.deliver('redeem', ended.payee, ended.payer, ended.amount,
-                                    format('return of %s', transfer), reason);
+        UPDATE dcep.crossing AS c
+           SET local_transfer = dcep.deliver('redeem', ended.payee, ended.payer, ended.amount, format('return of %s', ended.transfer), reason)
+         WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
         RETURN;
     END IF;
     PERFORM dcep.move_holding(origin, ended.amount);

@@ -94,8 +94,9 @@ sub books_close
 		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
 		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
 		$held += $coins;
-		is(query($code, "SELECT * FROM dcep.verify_chain()"), '', "$what: chains of node $code");
+		is(query($code, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $code");
 	}
+	is(query(1, 'SELECT * FROM dcep.audit()'), '', "$what: audit of the registry");
 	is($held + $under_way, $outstanding, "$what: issued less redeemed is what the nodes hold");
 	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
 	return;
@@ -297,6 +298,7 @@ is(query(3, 'SELECT institution, number, suite FROM dcep.signing_key WHERE insti
 
 # It mints without cover: its own books allow it, the registry's do not.
 query(4, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{4}', 1000000, 'made up', NULL)");
+is(query(4, 'SELECT check_name, wallet FROM dcep.audit()'), "payment that came without a message|$alice{4}", 'its own audit shows it');
 $transfer = pay(4, $alice{4}, $alice{2}, 900000);
 $before = balance(2, $alice{2});
 my $supply = query(1, 'SELECT sum(amount) FROM dcep.holding');
@@ -322,6 +324,10 @@ query(1, 'SELECT dcep.work_messages()');
 is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence WHERE sender = 3'), '3|pay|LG701', 'a coin that is sent twice');
 like(query(1, 'SELECT reason FROM dcep.line WHERE peer = 3'), qr/The coin was sent before/, 'is named');
 
+query(1, 'ALTER TABLE dcep.holding DISABLE TRIGGER USER; UPDATE dcep.holding SET amount = amount + 1 WHERE institution = 2');
+like(query(1, 'SELECT check_name, institution FROM dcep.audit()'), qr/^holding\|2$/m, 'a holding that was altered');
+query(1, 'UPDATE dcep.holding SET amount = amount - 1 WHERE institution = 2; ALTER TABLE dcep.holding ENABLE TRIGGER USER');
+
 # It rewrites its past: a message under a number that the registry has seen.
 query(2, <<'SQL');
 SET session_replication_role = replica;
@@ -329,6 +335,7 @@ ALTER TABLE dcep.message DISABLE TRIGGER append_only;
 ALTER TABLE dcep.message DISABLE TRIGGER append_only_row;
 UPDATE dcep.message SET made_at = made_at + interval '1 second' WHERE sender = 2 AND number = 5;
 SQL
+like(query(2, 'SELECT check_name, detail FROM dcep.audit()'), qr/^message\|5 to 1: the row is not what was hashed/m, 'its own audit shows a message that was altered');
 carry(2, 1, 'number = 5');
 is(query(1, 'SELECT sender, number, sqlstate FROM dcep.evidence WHERE sender = 2'), '2|5|LG402', 'a past that was changed');
 is(query(1, 'SELECT status FROM dcep.line WHERE peer = 2'), 'quarantined', 'quarantined at the first message');
