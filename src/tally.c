@@ -107,18 +107,34 @@ next_word(DcepSpan *line)
 	return word;
 }
 
+/* Reads what is outstanding: below zero where an operator has redeemed what others were issued. */
+static bool
+parse_outstanding(DcepSpan word, int64 *outstanding)
+{
+	bool is_negative = word.len > 0 && word.at[0] == '-';
+	DcepSpan digits = {word.at + is_negative, word.len - is_negative};
+	uint64 number;
+
+	if (!dcep_note_number(digits, &number) || (is_negative && number == 0))
+		return false;
+	*outstanding = is_negative ? -(int64) number : (int64) number;
+	return true;
+}
+
 /* Reads what ends a line: issued, redeemed, and their difference. */
 static bool
 parse_sum(DcepSpan line, DcepSum *sum)
 {
-	uint64 number[3];
+	uint64 issued;
+	uint64 redeemed;
+	int64 outstanding;
 
-	for (int i = 0; i < 3; i++)
-		if (!dcep_note_number(next_word(&line), &number[i]))
-			return false;
-	sum->issued = (int64) number[0];
-	sum->redeemed = (int64) number[1];
-	return line.len == 0 && sum->issued - sum->redeemed == (int64) number[2];
+	if (!dcep_note_number(next_word(&line), &issued) || !dcep_note_number(next_word(&line), &redeemed) ||
+		!parse_outstanding(next_word(&line), &outstanding))
+		return false;
+	sum->issued = (int64) issued;
+	sum->redeemed = (int64) redeemed;
+	return line.len == 0 && sum->issued - sum->redeemed == outstanding;
 }
 
 /* Reads an operator's code, four digits. */

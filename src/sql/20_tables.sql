@@ -989,9 +989,10 @@ CREATE TABLE dcep.evidence (
     found_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     sqlstate   text NOT NULL,
     reason     text NOT NULL,
-    LIKE dcep.message
+    LIKE dcep.message INCLUDING COMMENTS
 );
 COMMENT ON TABLE dcep.evidence IS 'Messages that no honest node sends, as they came, with what is wrong with them: they verify without this database. Append-only';
+COMMENT ON SEQUENCE dcep.evidence_id_seq IS 'Order of evidence; gaps are normal';
 COMMENT ON COLUMN dcep.evidence.id IS 'Order of entries';
 COMMENT ON COLUMN dcep.evidence.found_at IS 'When it was found';
 COMMENT ON COLUMN dcep.evidence.sqlstate IS 'What it was refused with';

@@ -59,7 +59,7 @@ CREATE VIEW dcep.metrics AS
            (SELECT pg_catalog.count(*) FROM dcep.task_counts() AS t WHERE t.worker IS NOT NULL AND t.task = 'sealing') AS worker_up,
            (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_class AS r ON r.oid = g.tgrelid
              WHERE r.relnamespace = 'dcep'::pg_catalog.regnamespace AND NOT g.tgisinternal
-               AND g.tgenabled <> CASE WHEN g.tgname IN ('transfer_begin', 'transfer_execute', 'transfer_settle', 'class_decided') THEN 'O' ELSE 'A' END::"char") AS triggers_off
+               AND g.tgenabled <> CASE WHEN g.tgname IN ('transfer_begin', 'transfer_execute', 'transfer_settle', 'class_decided', 'tell_nodes') THEN 'O' ELSE 'A' END::"char") AS triggers_off
       FROM (SELECT COALESCE(pg_catalog.sum(o.issued), 0) AS issued, COALESCE(pg_catalog.sum(o.redeemed), 0) AS redeemed
               FROM dcep.log_total AS o) AS s
      CROSS JOIN dcep.transfer_id_seq AS q
