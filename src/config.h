@@ -29,7 +29,7 @@ typedef struct DcepInstitution
 	bool is_operator;
 	bool is_active;
 	bool is_here; /* its wallets are in this database; else another node keeps them */
-	int64 vault; /* 0 where there is none */
+	int64 vault;  /* 0 where there is none */
 	int till_count;
 	int64 *till; /* wallets that pay for the vault */
 } DcepInstitution;
@@ -95,7 +95,7 @@ typedef struct DcepConfig
 	int exponent;
 	pg_tz *timezone;
 	Oid kind_oid[DCEP_KIND_MAX + 1]; /* enum values by DcepKind; 0 for numbers that are none */
-	bool is_whole; /* the wallets of all institutions are here: there are no other nodes */
+	bool is_whole;					 /* the wallets of all institutions are here: there are no other nodes */
 	int institution_count;
 	DcepInstitution *institution;
 	int key_count;

@@ -19,7 +19,7 @@ PG_FUNCTION_INFO_V1(dcep_enter_delivery);
 PG_FUNCTION_INFO_V1(dcep_wake_worker);
 
 static bool has_come = false; /* a message, in this transaction */
-static bool waiting = false; /* dcep.enter_delivery() is about to insert */
+static bool waiting = false;  /* dcep.enter_delivery() is about to insert */
 
 /* Does the INSERT that is about to begin enter what another node has paid? */
 bool
@@ -63,9 +63,10 @@ static int64
 insert_delivery(FunctionCallInfo fcinfo)
 {
 	/* The types of the arguments are those of the columns. */
-	static const char *const sql = "INSERT INTO dcep.transfer (kind, payer, payee, amount, key, memo) "
-								   "VALUES ($1::dcep.transfer_kind, $2::dcep.wallet_id, $3::dcep.wallet_id, $4, $5, $6) "
-								   "RETURNING id";
+	static const char *const sql =
+		"INSERT INTO dcep.transfer (kind, payer, payee, amount, key, memo) "
+		"VALUES ($1::dcep.transfer_kind, $2::dcep.wallet_id, $3::dcep.wallet_id, $4, $5, $6) "
+		"RETURNING id";
 	Oid types[] = {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
 	Datum values[lengthof(types)];
 	char nulls[lengthof(types)];
@@ -78,9 +79,8 @@ insert_delivery(FunctionCallInfo fcinfo)
 	}
 	if (SPI_execute_with_args(sql, lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not enter a payment");
-	return SPI_processed == 1
-			   ? DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null))
-			   : 0;
+	return SPI_processed == 1 ? DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null))
+							  : 0;
 }
 
 /* dcep.enter_delivery(kind, payer, payee, amount, key, memo) → id of the transfer, NULL where the key had been used for it */

@@ -531,19 +531,18 @@ DcepOutcome
 dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const DcepInstruction *instruction,
 					 DcepTransfer *transfer, DcepRefusal *refusal)
 {
-	Payment payment = {.statement = statement,
-					   .config = config,
-					   .instruction = instruction,
-					   .transfer = transfer,
-					   .refusal = refusal,
-					   /* a wallet consolidates its own coins, tills or not */
-					   .tills = instruction->order.kind == DCEP_KIND_CONSOLIDATE
-									? NULL
-									: dcep_till_owner(config, instruction->order.payer),
-					   .burns = instruction->order.kind == DCEP_KIND_REDEEM,
-					   .recovers = instruction->order.kind == DCEP_KIND_RECOVER ||
-								   instruction->order.kind == DCEP_KIND_RETURN,
-					   .consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
+	Payment payment = {
+		.statement = statement,
+		.config = config,
+		.instruction = instruction,
+		.transfer = transfer,
+		.refusal = refusal,
+		/* a wallet consolidates its own coins, tills or not */
+		.tills =
+			instruction->order.kind == DCEP_KIND_CONSOLIDATE ? NULL : dcep_till_owner(config, instruction->order.payer),
+		.burns = instruction->order.kind == DCEP_KIND_REDEEM,
+		.recovers = instruction->order.kind == DCEP_KIND_RECOVER || instruction->order.kind == DCEP_KIND_RETURN,
+		.consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	DcepOutcome outcome = DCEP_REFUSED;
 	bool from_elsewhere = !dcep_config_is_here(config, instruction->order.payer);
 

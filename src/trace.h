@@ -19,10 +19,10 @@ typedef enum DcepTraceState
 {
 	DCEP_TRACE_LIVE,
 	DCEP_TRACE_CONSUMED,
-	DCEP_TRACE_REDEEMED, /* no coin: value that a redemption destroyed */
+	DCEP_TRACE_REDEEMED,  /* no coin: value that a redemption destroyed */
 	DCEP_TRACE_ELSEWHERE, /* its owner's node has it, and the trace goes on there */
-	DCEP_TRACE_CUT,		 /* a limit ended the trace here, though it goes on */
-	DCEP_TRACE_LOST		 /* neither live nor consumed: dcep.audit() reports it */
+	DCEP_TRACE_CUT,		  /* a limit ended the trace here, though it goes on */
+	DCEP_TRACE_LOST		  /* neither live nor consumed: dcep.audit() reports it */
 } DcepTraceState;
 
 /* A coin that a trace met; of a redemption, the value that it destroyed under the id that a payee's coin would have. */

@@ -22,12 +22,9 @@ PG_FUNCTION_INFO_V1(dcep_trace_live);
 static const char *const method_names[] =
 	{[DCEP_TRACE_POISON] = "poison", [DCEP_TRACE_HAIRCUT] = "haircut", [DCEP_TRACE_FIFO] = "fifo"};
 
-static const char *const state_names[] = {[DCEP_TRACE_LIVE] = "live",
-										  [DCEP_TRACE_CONSUMED] = "consumed",
-										  [DCEP_TRACE_REDEEMED] = "redeemed",
-										  [DCEP_TRACE_ELSEWHERE] = "elsewhere",
-										  [DCEP_TRACE_CUT] = "cut",
-										  [DCEP_TRACE_LOST] = "lost"};
+static const char *const state_names[] = {
+	[DCEP_TRACE_LIVE] = "live",			  [DCEP_TRACE_CONSUMED] = "consumed", [DCEP_TRACE_REDEEMED] = "redeemed",
+	[DCEP_TRACE_ELSEWHERE] = "elsewhere", [DCEP_TRACE_CUT] = "cut",			  [DCEP_TRACE_LOST] = "lost"};
 
 /* --- arguments ----------------------------------------------------------------- */
 

@@ -97,19 +97,21 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		.run = "SELECT 1::bigint FROM dcep.checkpoint() AS c WHERE $1 > 0 AND c IS NOT NULL",
 		.lot = PG_INT64_MAX,
 	},
-	[DCEP_TASK_MESSAGES] = {
-		.name = "messages",
-		.setting = "dcep.message_interval",
-		.short_text = "Time between two looks for messages of other nodes.",
-		.long_text = "In seconds, 0 to switch it off. A message that comes is looked at at once; what could not be done "
-					 "then is tried again after so long.",
-		.interval = 1,
-		.find = "SELECT 100::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
-				"ON m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1 "
-				"WHERE l.status = 'open')",
-		.run = "SELECT dcep.work_messages($1::integer)",
-		.lot = 100,
-	},
+	[DCEP_TASK_MESSAGES] =
+		{
+			.name = "messages",
+			.setting = "dcep.message_interval",
+			.short_text = "Time between two looks for messages of other nodes.",
+			.long_text =
+				"In seconds, 0 to switch it off. A message that comes is looked at at once; what could not be done "
+				"then is tried again after so long.",
+			.interval = 1,
+			.find = "SELECT 100::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
+					"ON m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1 "
+					"WHERE l.status = 'open')",
+			.run = "SELECT dcep.work_messages($1::integer)",
+			.lot = 100,
+		},
 };
 
 int dcep_upkeep_naptime = 60;
@@ -129,9 +131,9 @@ typedef struct TaskNotes
 
 typedef struct Slot
 {
-	Oid database; /* InvalidOid: never used */
-	int worker;	  /* its process; 0 where it has ended */
-	bool kicked;  /* a message has come */
+	Oid database;	 /* InvalidOid: never used */
+	int worker;		 /* its process; 0 where it has ended */
+	bool kicked;	 /* a message has come */
 	PGPROC *process; /* of the worker, while there is one */
 	TaskNotes task[DCEP_TASKS];
 } Slot;

@@ -34,9 +34,8 @@ dcep_vault(PG_FUNCTION_ARGS)
 	if (institution->vault == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("institution %s has no vault", print_code(institution->code)),
-						institution->is_operator
-							? errdetail("Its node has not been joined to this one yet.")
-							: errdetail("It is a supervisor.")));
+						institution->is_operator ? errdetail("Its node has not been joined to this one yet.")
+												 : errdetail("It is a supervisor.")));
 	PG_RETURN_WALLET_ID(institution->vault);
 }
 

@@ -210,7 +210,8 @@ BEGIN
         -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
         PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
         UPDATE dcep.crossing AS c
-           SET local_transfer = dcep.deliver('redeem', ended.payee, ended.payer, ended.amount, format('return of %s', ended.transfer), reason)
+           SET local_transfer = dcep.deliver('redeem', ended.payee, ended.payer, ended.amount, format('return of %s', ended.transfer),
+                                             give_back.reason)
          WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
         RETURN;
     END IF;
@@ -358,14 +359,9 @@ CREATE FUNCTION dcep.tell_nodes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own smallint := dcep.own_institution();
-    about smallint;
     body jsonb := to_jsonb(NEW);
+    about smallint := body ->> 'institution';
 BEGIN
-    IF TG_TABLE_NAME = 'institution' THEN
-        about := NEW.code;
-    ELSE
-        about := NEW.institution;
-    END IF;
     IF TG_TABLE_NAME = 'institution' THEN
         IF own = 1 THEN
             PERFORM dcep.post_message(l.peer, 'institution', body) FROM dcep.line AS l ORDER BY l.peer;
@@ -373,7 +369,7 @@ BEGIN
     ELSIF own = 1 OR about = own THEN
         -- Whom the others know already vouches for the new key: it is told of with the key before it.
         PERFORM dcep.post_message(l.peer, 'key', body,
-                                  CASE WHEN TG_OP = 'INSERT' AND about = own THEN NEW.valid_from - interval '1 microsecond'
+                                  CASE WHEN TG_OP = 'INSERT' AND about = own THEN (body ->> 'valid_from')::timestamptz - interval '1 microsecond'
                                        ELSE clock_timestamp() END)
            FROM dcep.line AS l WHERE l.peer <> about ORDER BY l.peer;
     END IF;

@@ -230,6 +230,16 @@ is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{4}', 1)"), 'LG202', 'th
 query(1, 'SELECT dcep.suspend_institution(4, false)');
 settle();
 
+# An issue that the operator's node cannot take is redeemed again.
+my $reserve = query(1, 'SELECT sum(amount) FROM dcep.reserve_entry WHERE institution = 4');
+query(4, "SELECT dcep.freeze(dcep.vault(4), 'credit', 'case 2')");
+$transfer = query(1, 'SELECT (dcep.issue(4, 600)).transfer');
+settle();
+is(status(1, $transfer), 'returned|LG202', 'an issue that was not taken');
+is(query(1, 'SELECT sum(amount) FROM dcep.reserve_entry WHERE institution = 4'), $reserve, 'the reserve has it back');
+query(4, "SELECT dcep.unfreeze(dcep.vault(4), 'credit', 'case 2')");
+books_close('issue returned');
+
 # The payer has closed its wallet while its money was under way.
 my $leaver = query(2, qq(SELECT dcep.open_wallet(2, '{"class": 1}')));
 query(2, "SELECT dcep.transfer('$alice{2}', '$leaver', 300)");
