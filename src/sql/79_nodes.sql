@@ -360,7 +360,7 @@ CREATE FUNCTION dcep.tell_nodes() RETURNS trigger
 DECLARE
     own smallint := dcep.own_institution();
     body jsonb := to_jsonb(NEW);
-    about smallint := body ->> 'institution';
+    about smallint := (body ->> 'institution')::smallint;
 BEGIN
     IF TG_TABLE_NAME = 'institution' THEN
         IF own = 1 THEN
