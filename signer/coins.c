@@ -76,6 +76,19 @@ coins_new(void)
 	return coins;
 }
 
+/* Gives a memory back. */
+void
+coins_free(Coins *coins)
+{
+	for (size_t i = 0; i < coins->page_room; i++)
+		free(coins->pages[i]);
+	free(coins->pages);
+	free(coins->buckets);
+	free(coins->transfers);
+	free(coins->saved.data);
+	free(coins);
+}
+
 /* --- undoing ----------------------------------------------------------------------- */
 
 /* Before a change: saves what stands there. */

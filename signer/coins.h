@@ -36,6 +36,7 @@ typedef struct Minting
 } Minting;
 
 extern Coins *coins_new(void);
+extern void coins_free(Coins *coins);
 
 extern void coins_begin(Coins *coins);
 extern void coins_keep(Coins *coins);

@@ -144,6 +144,7 @@ play_once(void)
 		sound = play.left <= play.issued + play.uncovered;
 	}
 	drain(&play);
+	coins_free(play.coins);
 	return sound && play.left <= play.issued + play.uncovered;
 }
 
@@ -174,6 +175,7 @@ test_rollbacks(void)
 	ok(play.uncovered == 0 && play.left == 1000, "also when it goes abroad in the end");
 	transfer(&play, &first, 1, play.next_id++, 1000, true, false);
 	ok(play.uncovered == 1000, "a second time it is not");
+	coins_free(play.coins);
 }
 
 int
