@@ -29,6 +29,7 @@ dcep.refusal_interval = 1
 dcep.token_interval = 0
 dcep.seal_interval = 0
 dcep.checkpoint_interval = 0
+dcep.message_interval = 0
 CONF
 $node->start;
 

@@ -28,6 +28,7 @@ dcep.stock_interval = 0
 dcep.token_interval = 0
 dcep.seal_interval = 0
 dcep.checkpoint_interval = 0
+dcep.message_interval = 0
 CONF
 $node->start;
 $node->safe_psql('postgres', "CREATE DATABASE $_") for $db, 'other';

@@ -117,7 +117,7 @@ agrees('dcep_orders_in_force', 'SELECT 0');
 agrees('dcep_paying_transactions', 'SELECT 0');
 is_deeply([ map { $_ + 0 } map { $metrics->{dcep_operator_reserve}{$_} } qw(0002 0003 0004) ],
 	[ split /\n/, sql('SELECT reserve FROM dcep.supply ORDER BY institution') ], 'reserves, by operator');
-is(join(' ', sort keys %{ $metrics->{dcep_task_rounds_total} }), 'checkpoints consolidation refusals sealing tills tokens', 'tasks, by name');
+is(join(' ', sort keys %{ $metrics->{dcep_task_rounds_total} }), 'checkpoints consolidation messages refusals sealing tills tokens', 'tasks, by name');
 cmp_ok(abs($metrics->{dcep_checkpoint_timestamp_seconds}{''} - time), '<', 600, 'times are seconds since 1970');
 
 # Refusals, by rule. The ledger's making has had some.
