@@ -101,6 +101,7 @@ SELECT t.name(wallet) AS wallet, coins FROM dcep.crowded_wallets(700, 1);
 \c
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
+ANALYZE dcep.coin;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
