@@ -96,10 +96,10 @@ $$;
 CREATE VIEW found AS
     SELECT DISTINCT a.transfer,
            CASE split_part(a.check_name, ': ', 2)
-               WHEN 'no_debit' THEN 9 WHEN 'no_redeem' THEN 10 WHEN 'no_credit' THEN 12 WHEN 'bar_counterparty' THEN 14
-               WHEN 'freeze' THEN CASE WHEN a.wallet = t.payer THEN 9 ELSE 12 END
-               WHEN 'time_window' THEN 15 WHEN 'count_day' THEN 16 WHEN 'cap_payment' THEN 18 WHEN 'cap_day' THEN 20
-               WHEN 'hold_amount' THEN 23 WHEN 'freeze_coins' THEN 24 END AS rule
+               WHEN 'no_debit' THEN 10 WHEN 'no_redeem' THEN 11 WHEN 'no_credit' THEN 13 WHEN 'bar_counterparty' THEN 15
+               WHEN 'freeze' THEN CASE WHEN a.wallet = t.payer THEN 10 ELSE 13 END
+               WHEN 'time_window' THEN 16 WHEN 'count_day' THEN 17 WHEN 'cap_payment' THEN 19 WHEN 'cap_day' THEN 21
+               WHEN 'hold_amount' THEN 24 WHEN 'freeze_coins' THEN 25 END AS rule
       FROM (SELECT * FROM dcep.audit_obedience() UNION ALL SELECT * FROM dcep.audit_day_orders()
             UNION ALL SELECT * FROM dcep.audit_holds()) AS a
       JOIN dcep.transfer AS t ON t.id = a.transfer;
@@ -153,9 +153,9 @@ DECLARE
     paid dcep.transfer;
     sure boolean;
 BEGIN
-    SELECT array_agg(e.position ORDER BY e.position) FILTER (WHERE e.position IN (9, 10, 12, 14, 15, 16, 18, 20, 23)
-                                                              OR (e.position = 24 AND e.sqlstate = 'LG207')),
-           count(*) FILTER (WHERE e.position NOT IN (9, 10, 12, 14, 15, 16, 18, 20, 23, 24) OR e.sqlstate = 'LG301')
+    SELECT array_agg(e.position ORDER BY e.position) FILTER (WHERE e.position IN (10, 11, 13, 15, 16, 17, 19, 21, 24)
+                                                              OR (e.position = 25 AND e.sqlstate = 'LG207')),
+           count(*) FILTER (WHERE e.position NOT IN (10, 11, 13, 15, 16, 17, 19, 21, 24, 25) OR e.sqlstate = 'LG301')
       INTO rules, others
       FROM dcep.explain_transfer(payer, payee, amount, kind) AS e WHERE e.verdict = 'refuse';
     IF others > 0 THEN
@@ -178,10 +178,10 @@ BEGIN
         RETURN;
     END IF;
     -- A payment may take a frozen coin where it could do without.
-    rules := array_remove(COALESCE(rules, '{}'), 24);
+    rules := array_remove(COALESCE(rules, '{}'), 25);
     IF EXISTS (SELECT FROM dcep.control_effect AS e WHERE e.kind = 5 AND e.target = paid.payer::bigint AND e.coin = ANY (paid.inputs)
                   AND e.valid_from <= paid.created_at AND paid.created_at < e.valid_until) THEN
-        rules := rules || 24;
+        rules := rules || 25;
     END IF;
     -- Where an order, a second of a window or a day began or ended between question and payment, nobody can tell.
     sure := NOT EXISTS (SELECT FROM dcep.control_effect AS e
