@@ -181,7 +181,7 @@ is(sql(sprintf "SELECT ($coins) >= 300", 3), 't', 'nothing is consolidated');
 $node->append_conf('postgresql.conf', "dcep.stock_interval = 0\ndcep.refusal_interval = 0");
 $node->reload;
 await("SELECT ($workers) = 0", 'with all of them off there is no worker');
-is(sql('SELECT count(*) FROM dcep.upkeep WHERE worker IS NULL'), 6, 'and the view says so');
+is(sql('SELECT count(*) FROM dcep.upkeep WHERE worker IS NULL'), 7, 'and the view says so');
 $node->append_conf('postgresql.conf', "dcep.consolidation_interval = 1\ndcep.stock_interval = 1");
 $node->reload;
 await(sprintf("SELECT ($coins) < 100", 3), 'switched on again, it goes on');
@@ -194,7 +194,7 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 chmod 0600, glob $standby->data_dir . '/dcep_keys/*.pem';
 $standby->start;
 is($standby->safe_psql($db, "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'dcep %'"), 0, 'a standby has neither launcher nor worker');
-is($standby->safe_psql($db, 'SELECT count(*), count(worker), sum(rounds) FROM dcep.upkeep'), '6|0|0', 'and says so');
+is($standby->safe_psql($db, 'SELECT count(*), count(worker), sum(rounds) FROM dcep.upkeep'), '7|0|0', 'and says so');
 $standby->promote;
 ok($standby->poll_query_until($db, "SELECT ($workers) = 1"), 'a promoted one has');
 $standby->stop;
@@ -221,7 +221,7 @@ for my $round (1 .. 3)
 # The view is for the central bank.
 my ($status, $out, $err) = $node->psql($db, 'SET SESSION AUTHORIZATION regress_bank2; SELECT * FROM dcep.upkeep');
 like($err, qr/permission denied for view upkeep/, 'no operator sees it');
-is(sql('SET SESSION AUTHORIZATION regress_central; SELECT count(*) FROM dcep.upkeep'), 6, 'the central bank does');
+is(sql('SET SESSION AUTHORIZATION regress_central; SELECT count(*) FROM dcep.upkeep'), 7, 'the central bank does');
 
 $node->safe_psql('copy', 'SET client_min_messages = error; DROP EXTENSION dcep CASCADE; CREATE EXTENSION dcep');
 await("SELECT ($workers AND datname = 'copy') = 0", 'without a ledger the worker goes', 'postgres');

@@ -149,6 +149,9 @@ all_settled('the day after the backup');
 $node{2}->stop('immediate');
 my $restored = PostgreSQL::Test::Cluster->new('restored');
 $restored->init_from_backup($node{2}, 'yesterday');
+# The copy of a test does not keep modes.
+chmod 0600, glob($restored->data_dir . '/dcep_keys/*');
+chmod 0700, $restored->data_dir . '/dcep_keys';
 $restored->start;
 query(1, "SELECT dcep.join('" . $restored->connstr . " dbname=$db user=registry')");
 my $coins = query(3, 'SELECT sum(amount) FROM dcep.coin');
