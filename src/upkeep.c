@@ -106,11 +106,11 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 				"In seconds, 0 to switch it off. A message that comes is looked at at once; what could not be done "
 				"then is tried again after so long.",
 			.interval = 1,
-			.find = "SELECT 100::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
+			.find = "SELECT 1::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
 					"ON m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1 "
 					"WHERE l.status = 'open')",
 			.run = "SELECT dcep.work_messages($1::integer)",
-			.lot = 100,
+			.lot = 1,
 		},
 };
 

@@ -113,6 +113,7 @@ DECLARE
     coin dcep.signed_coin;
     refused text;
     reason text;
+    receiver integer;
 BEGIN
     paid := jsonb_populate_record(NULL::dcep.crossing, body);
     paid.origin := sender;
@@ -133,18 +134,26 @@ BEGIN
     EXCEPTION WHEN unique_violation THEN
         PERFORM dcep.message_wrong('The coin was sent before.');
     END;
-    PERFORM dcep.move_holding(sender, -paid.amount);
-    SELECT t.refused, t.reason INTO refused, reason FROM dcep.pass_on(paid, body) AS t;
+    -- Wallets and reserves are locked before holdings, and these before lines, here and where the central bank issues.
+    SELECT t.refused, t.reason, t.receiver INTO refused, reason, receiver FROM dcep.pass_on(paid, body) AS t;
     IF refused IS NOT NULL THEN
-        PERFORM dcep.give_back(sender, paid.transfer, refused, reason);
+        PERFORM dcep.return_payment(dcep.end_crossing(sender, paid.transfer, 'returned', refused, reason));
+        RETURN;
+    END IF;
+    PERFORM dcep.move_holding(sender, -paid.amount);
+    IF receiver = sender THEN
+        PERFORM dcep.end_crossing(sender, paid.transfer, 'settled', NULL, NULL);
+        PERFORM dcep.post_message(sender, 'settled', jsonb_build_object('origin', sender, 'transfer', paid.transfer));
+    ELSE
+        PERFORM dcep.post_message(receiver, 'credit', body || jsonb_build_object('origin', sender));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.take_pay(integer, jsonb) IS
 'Internal: takes the message that a payment has left an operator''s node. Errors: LG701, LG702, LG101-LG103';
 
--- Re-assigns a payment to the payee's operator, or destroys what is redeemed; a reason where that cannot be.
-CREATE FUNCTION dcep.pass_on(paid dcep.crossing, body jsonb, OUT refused text, OUT reason text)
+-- What becomes of a payment at the registry: what is redeemed is destroyed here, all else goes on to the payee's node.
+CREATE FUNCTION dcep.pass_on(paid dcep.crossing, body jsonb, OUT refused text, OUT reason text, OUT receiver integer)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target smallint := dcep.institution(paid.payee);
@@ -156,16 +165,12 @@ BEGIN
                SET local_transfer = dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
                                                  format('%s:%s', paid.origin, paid.transfer), body ->> 'memo')
              WHERE c.origin = paid.origin AND c.transfer = paid.transfer;
+            receiver := paid.origin;
         EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
             refused := SQLSTATE;
             reason := SQLERRM;
-            RETURN;
         END;
-        PERFORM dcep.end_crossing(paid.origin, paid.transfer, 'settled', NULL, NULL);
-        PERFORM dcep.post_message(paid.origin, 'settled', jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer));
-        RETURN;
-    END IF;
-    IF EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = target AND i.status <> 'active') THEN
+    ELSIF EXISTS (SELECT FROM dcep.institution AS i WHERE i.code = target AND i.status <> 'active') THEN
         refused := 'LG202';
         reason := 'payee may not receive: its institution is suspended';
     ELSIF target = paid.origin OR NOT EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = target) THEN
@@ -175,12 +180,12 @@ BEGIN
         refused := 'LG202';
         reason := 'payee may not receive: its node is quarantined';
     ELSE
-        PERFORM dcep.post_message(target, 'credit', body || jsonb_build_object('origin', paid.origin));
+        receiver := target;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.pass_on(dcep.crossing, jsonb) IS
-'Internal: sends a payment on from the registry to the payee''s node, or redeems it; why not, where it cannot';
+'Internal: which node is to be told of a payment that has come to the registry: the payee''s, or of what was redeemed the payer''s; why not, where it goes no further';
 
 CREATE FUNCTION dcep.end_crossing(origin integer, transfer bigint, state text, sqlstate text, reason text) RETURNS dcep.crossing
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -201,27 +206,35 @@ COMMENT ON FUNCTION dcep.end_crossing(integer, bigint, text, text, text) IS
 'Internal: ends a payment that was under way. Errors: LG701 (there is none)';
 
 -- The registry: a payment goes back to its payer's node.
+CREATE FUNCTION dcep.return_payment(ended dcep.crossing) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT dcep.post_message(ended.origin, 'returned',
+                             jsonb_build_object('origin', ended.origin, 'transfer', ended.transfer, 'sqlstate', ended.sqlstate,
+                                                'reason', ended.reason))
+$$;
+COMMENT ON FUNCTION dcep.return_payment(dcep.crossing) IS
+'Internal: tells a payer''s node that its payment comes back, and why';
+
 CREATE FUNCTION dcep.give_back(origin integer, transfer bigint, sqlstate text, reason text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ended dcep.crossing := dcep.end_crossing(origin, transfer, 'returned', sqlstate, reason);
 BEGIN
-    IF origin = 1 THEN
+    IF ended.origin = 1 THEN
         -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
-        PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
         UPDATE dcep.crossing AS c
            SET local_transfer = dcep.deliver('redeem', ended.payee, ended.payer, ended.amount, format('return of %s', ended.transfer),
-                                             give_back.reason)
+                                             ended.reason)
          WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
+        PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
         RETURN;
     END IF;
-    PERFORM dcep.move_holding(origin, ended.amount);
-    PERFORM dcep.post_message(origin, 'returned',
-                              jsonb_build_object('origin', origin, 'transfer', transfer, 'sqlstate', sqlstate, 'reason', reason));
+    PERFORM dcep.move_holding(ended.origin, ended.amount);
+    PERFORM dcep.return_payment(ended);
 END
 $$;
 COMMENT ON FUNCTION dcep.give_back(integer, bigint, text, text) IS
-'Internal: sends a payment back from the registry, with the reason. Errors: LG701';
+'Internal: takes a payment back that the payee''s node has declined. Errors: LG701';
 
 -- The registry: the payee's node has the money, or will not have it.
 CREATE FUNCTION dcep.take_answer(sender integer, kind text, body jsonb) RETURNS void
@@ -424,7 +437,7 @@ $$;
 COMMENT ON FUNCTION dcep.quarantine(integer, dcep.message, text, text) IS
 'Internal: keeps a message that cannot be right as evidence, and takes no more from its sender';
 
--- One message, the next of a line that is locked. What it asks for is done, or the line stops; never half of it.
+-- One message, the next of a line. What it asks for is done, or the line stops; never half of it.
 CREATE FUNCTION dcep.take_message(message dcep.message, line dcep.line) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -470,8 +483,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN most IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
             MESSAGE = 'most must be 1 or more';
     END IF;
+    -- One at a time. The lines themselves are locked after the wallets, as payments do it.
+    LOCK TABLE dcep.line IN SHARE UPDATE EXCLUSIVE MODE;
     FOR source IN SELECT l.peer FROM dcep.line AS l ORDER BY l.peer LOOP
-        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source FOR UPDATE;
+        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
         WHILE line.status = 'open' AND done < most LOOP
             SELECT * INTO message FROM dcep.message AS m
              WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
@@ -484,7 +499,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.work_messages(integer) IS
-'Takes messages of other nodes that have come, in their order and up to a number of them, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
+'Takes messages of other nodes that have come, in their order and up to a number of them, and returns how many. Done by the worker as they come, each in a transaction of its own; several in one may meet a deadlock with payments (40P01). By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
 
 CREATE FUNCTION dcep.wake_worker() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_wake_worker';

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -117,6 +118,24 @@ for my $victim (1, 2, 3)
 	pay_some(2, 10);
 	all_settled("node $victim killed");
 }
+
+# The payer is also a payee whose balance is capped, and so locked: paying and being paid meet no deadlock.
+my %capped;
+for my $code (2, 3)
+{
+	$capped{$code} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 2}')));
+	query($code, "SELECT dcep.transfer('$wallet{$code}', '$capped{$code}', 2000)");
+}
+for my $code (2, 3)
+{
+	my $other = 5 - $code;
+	append_to_file("$ENV{TESTDATADIR}/cross$code.sql", "SELECT dcep.transfer('$capped{$code}', '$capped{$other}', 1);\n" x 150);
+}
+my @payers = map { my ($out, $err) = ('', ''); my $code = $_; { err => \$err, run => IPC::Run::start([ 'psql', '-Xq', '-f', "$ENV{TESTDATADIR}/cross$code.sql", '-d', $node{$code}->connstr($db) ], '>', \$out, '2>', \$err) } } (2, 3);
+$_->{run}->finish for @payers;
+is(${ $_->{err} }, '', 'paying and being paid at once') for @payers;
+all_settled('paying and being paid at once');
+is(query($_, "SELECT dcep.balance('$capped{$_}')"), 2000, "as much came to $_ as went") for (2, 3);
 
 # Walsenders, appliers and workers are killed while payments are under way.
 for my $who ('walsender', 'logical replication worker', 'dcep worker')
