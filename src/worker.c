@@ -360,13 +360,13 @@ take_turn(TimestampTz now)
 /* --- the process ---------------------------------------------------------------- */
 
 /*
- * We have been told to end: what waits in memory is written first. The request is
- * taken back meanwhile, so that it does not break the steps off.
+ * We have been told to end, perhaps while we were starting: what waits in memory is
+ * written first.  A step that is under way is finished; each is short, and none waits
+ * longer than PATIENCE.
  */
 static void
 take_leave(void)
 {
-	ProcDiePending = false;
 	for (int task = 0; task < DCEP_TASKS; task++)
 		if (dcep_tasks[task].at_end && dcep_tasks[task].interval > 0)
 		{
@@ -387,7 +387,7 @@ attend(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-	if (ProcDiePending)
+	if (ShutdownRequestPending)
 		take_leave();
 	if (!dcep_upkeep_wanted() || dcep_worker_unwelcome(MyDatabaseId))
 		proc_exit(0);
@@ -447,7 +447,7 @@ void
 dcep_worker_main(Datum database)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest); /* between two steps alone: see take_leave() */
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
 	fix_settings();
