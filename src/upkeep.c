@@ -131,10 +131,9 @@ typedef struct TaskNotes
 
 typedef struct Slot
 {
-	Oid database;	 /* InvalidOid: never used */
-	int worker;		 /* its process; 0 where it has ended */
-	bool kicked;	 /* a message has come */
-	PGPROC *process; /* of the worker, while there is one */
+	Oid database;	/* InvalidOid: never used */
+	PGPROC *worker; /* NULL where it has ended */
+	bool kicked;	/* a message has come */
 	TaskNotes task[DCEP_TASKS];
 } Slot;
 
@@ -208,7 +207,7 @@ free_slot(Oid database)
 	Slot *slot = find_slot(InvalidOid);
 
 	for (int i = 0; slot == NULL && i < max_worker_processes; i++)
-		if (slots[i].worker == 0)
+		if (slots[i].worker == NULL)
 			slot = &slots[i];
 	if (slot == NULL)
 		elog(ERROR, "more workers than max_worker_processes");
@@ -226,7 +225,7 @@ dcep_upkeep_has_worker(Oid database)
 
 	LWLockAcquire(lock, LW_SHARED);
 	slot = find_slot(database);
-	has = slot && slot->worker != 0;
+	has = slot && slot->worker != NULL;
 	LWLockRelease(lock);
 	return has;
 }
@@ -236,8 +235,7 @@ static void
 release_slot(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	mine->worker = 0;
-	mine->process = NULL;
+	mine->worker = NULL;
 	LWLockRelease(lock);
 }
 
@@ -252,10 +250,9 @@ dcep_upkeep_claim(void)
 	slot = find_slot(MyDatabaseId);
 	if (slot == NULL)
 		slot = free_slot(MyDatabaseId);
-	if (slot->worker == 0)
+	if (slot->worker == NULL)
 	{
-		slot->worker = MyProcPid;
-		slot->process = MyProc;
+		slot->worker = MyProc;
 		mine = slot;
 	}
 	LWLockRelease(lock);
@@ -276,8 +273,8 @@ dcep_upkeep_kick(void)
 	slot = find_slot(MyDatabaseId);
 	if (slot)
 		slot->kicked = true;
-	if (slot && slot->process)
-		SetLatch(&slot->process->procLatch);
+	if (slot && slot->worker)
+		SetLatch(&slot->worker->procLatch);
 	LWLockRelease(lock);
 }
 
@@ -366,6 +363,7 @@ dcep_upkeep(PG_FUNCTION_ARGS)
 {
 	Slot copy = {0};
 	const Slot *slot;
+	int pid = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (slots == NULL)
@@ -374,8 +372,10 @@ dcep_upkeep(PG_FUNCTION_ARGS)
 	slot = find_slot(MyDatabaseId);
 	if (slot)
 		copy = *slot;
+	if (copy.worker)
+		pid = copy.worker->pid;
 	LWLockRelease(lock);
 	for (int i = 0; i < DCEP_TASKS; i++)
-		put_notes((ReturnSetInfo *) fcinfo->resultinfo, &dcep_tasks[i], &copy.task[i], copy.worker);
+		put_notes((ReturnSetInfo *) fcinfo->resultinfo, &dcep_tasks[i], &copy.task[i], pid);
 	return (Datum) 0;
 }

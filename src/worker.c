@@ -198,7 +198,16 @@ transact(const char *sql, int64 piece, uint64 *count)
 	return rows;
 }
 
-/* Rolls back after an error and says what it was, but for a lock that we did not get. */
+/* Is an error none to speak of: a lock that we did not get, or that we are to end? */
+static bool
+is_nothing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		   sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		   (sqlerrcode == ERRCODE_QUERY_CANCELED && ShutdownRequestPending);
+}
+
+/* Rolls back after an error and says what it was, but for those that are none to speak of. */
 static Ending
 recover(int task)
 {
@@ -208,8 +217,7 @@ recover(int task)
 	HOLD_INTERRUPTS();
 	MemoryContextSwitchTo(step_context);
 	error = CopyErrorData();
-	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
+	if (is_nothing(error->sqlerrcode))
 		ending = STEP_MISSED;
 	else
 		EmitErrorReport();
@@ -360,13 +368,31 @@ take_turn(TimestampTz now)
 /* --- the process ---------------------------------------------------------------- */
 
 /*
- * We have been told to end, perhaps while we were starting: what waits in memory is
- * written first.  A step that is under way is finished; each is short, and none waits
- * longer than PATIENCE.
+ * SIGTERM, once there is something to take leave of.  The step that is under way is
+ * cancelled, wherever it waits, for a standby that is gone too; take_leave() follows.
+ */
+static void
+end_step(SIGNAL_ARGS)
+{
+	int saved_errno = errno;
+
+	(void) postgres_signal_arg;
+	ShutdownRequestPending = true;
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+	errno = saved_errno;
+}
+
+/*
+ * We have been told to end: what waits in memory is written first, which waits for
+ * no lock longer than PATIENCE and for no standby.
  */
 static void
 take_leave(void)
 {
+	QueryCancelPending = false; /* what it was for has ended */
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	for (int task = 0; task < DCEP_TASKS; task++)
 		if (dcep_tasks[task].at_end && dcep_tasks[task].interval > 0)
 		{
@@ -394,7 +420,9 @@ attend(void)
 	if (dcep_upkeep_was_kicked())
 		rounds[DCEP_TASK_MESSAGES].begun = 0;
 	QueryCancelPending = false; /* what was to be cancelled has ended */
+	HOLD_CANCEL_INTERRUPTS();	/* what comes just now is for the next step */
 	CHECK_FOR_INTERRUPTS();
+	RESUME_CANCEL_INTERRUPTS();
 }
 
 /* What a role, the database or the configuration file sets for sessions must not change what the tasks do. */
@@ -447,13 +475,14 @@ void
 dcep_worker_main(Datum database)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest); /* between two steps alone: see take_leave() */
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
 	fix_settings();
 	prepare();
 	if (!is_needed())
 		proc_exit(0);
+	pqsignal(SIGTERM, end_step);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	for (;;)
 	{

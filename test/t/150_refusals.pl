@@ -15,7 +15,7 @@ use DcepLedger;
 
 my $db = 'ledger';
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
 jit = off
@@ -154,6 +154,19 @@ is(sql($waiting), '0|0|t', 'a crash empties the memory');
 is(sql(sprintf $recorded, 41), 0, 'what was in it is lost');
 is(sql(sprintf $recorded, 40), 3, 'what was written is there');
 
+# A worker that waits for a standby which is gone does not keep the server from stopping.
+set_interval(1);
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'gone'");
+$node->restart;
+refuse(1, 42);
+await("SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'dcep worker' AND wait_event = 'SyncRep'", 'the worker waits for a standby that is gone');
+refuse(2, 43);
+is(sql($waiting), '3|0|t', 'with what it is writing, and more refusals');
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$node->restart;
+is(sql(sprintf $recorded, 42), 1, 'the server stops, and what the worker was writing is on record');
+is(sql(sprintf $recorded, 43), 2, 'and what waited');
+
 # --- exactly once, under load ------------------------------------------------------------------------
 
 set_interval(1);
@@ -172,7 +185,7 @@ command_ok([ 'pgbench', '-n', '-c', 4, '-t', 250, '-f', $script, '-h', $node->ho
 await('SELECT waiting = 0 FROM dcep.waiting_refusals()', 'nothing waits in the end');
 is(sql(sprintf $recorded, 50), 1000, 'each is on record once');
 is(sql($waiting), '0|0|t', 'and none was lost');
-is(sql('SELECT refusals, payers FROM dcep.refusals_by_rule() WHERE sqlstate = $$LG303$$ AND class = 1'), '1027|2', 'the report has them all');
+is(sql('SELECT refusals, payers FROM dcep.refusals_by_rule() WHERE sqlstate = $$LG303$$ AND class = 1'), '1030|2', 'the report has them all');
 is(sql('SELECT * FROM dcep.audit()'), '', 'the ledger is sound');
 
 $node->stop;
