@@ -4,18 +4,15 @@ CREATE FUNCTION dcep.audit_nodes(OUT check_name text, OUT institution smallint, 
                                  OUT transfer bigint, OUT detail text) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH linked AS (
-        SELECT m.*, lag(m.hash, 1, decode(repeat('00', 32), 'hex')) OVER w AS hash_before, lag(m.number, 1, 0::bigint) OVER w AS number_before
+        SELECT m, lag(m.hash, 1, decode(repeat('00', 32), 'hex')) OVER w AS hash_before, lag(m.number, 1, 0::bigint) OVER w AS number_before
           FROM dcep.message AS m WINDOW w AS (PARTITION BY m.sender, m.receiver ORDER BY m.number))
-    SELECT 'message', l.sender, NULL::dcep.wallet_id, NULL::bigint, format('%s to %s: %s', l.number, l.receiver, d.wrong)
+    SELECT 'message', (l.m).sender, NULL::dcep.wallet_id, NULL::bigint, format('%s to %s: %s', (l.m).number, (l.m).receiver, d.wrong)
       FROM linked AS l
-     CROSS JOIN LATERAL (SELECT CASE
-            WHEN l.number <> l.number_before + 1 THEN 'the messages before it are missing'
-            WHEN l.prev_hash <> l.hash_before THEN 'it does not follow the message before it'
-            ELSE dcep.act_defect(l.sender, l.number, l.prev_hash, l.receiver, l.made_at, 'message ' || l.kind, l.by_role,
-                                 lpad(l.receiver::text, 4, '0'), l.body, l.suite, l.key_number, l.hash, l.signature) END) AS d (wrong)
+     CROSS JOIN LATERAL (SELECT CASE WHEN (l.m).number <> l.number_before + 1 THEN 'the messages before it are missing'
+                                     ELSE dcep.message_defect(l.m, l.hash_before) END) AS d (wrong)
      WHERE d.wrong IS NOT NULL
        -- What has come and was not taken may have gaps.
-       AND (l.sender = dcep.own_institution() OR l.number <= (SELECT n.taken FROM dcep.line AS n WHERE n.peer = l.sender))
+       AND ((l.m).sender = dcep.own_institution() OR (l.m).number <= (SELECT n.taken FROM dcep.line AS n WHERE n.peer = (l.m).sender))
     UNION ALL
     SELECT 'message line', n.peer, NULL, NULL, format('it says %s posted and %s taken', n.posted, n.taken)
       FROM dcep.line AS n

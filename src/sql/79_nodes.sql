@@ -105,12 +105,25 @@ END
 $$;
 COMMENT ON FUNCTION dcep.message_wrong(text) IS 'Internal: raises LG701: an honest node sends no such message';
 
+CREATE FUNCTION dcep.require_coin(paid dcep.crossing, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    coin dcep.signed_coin := dcep.check((body ->> 'coin')::dcep.signed_coin);
+BEGIN
+    IF (dcep.issuer(coin), dcep.owner(coin), dcep.amount(coin), dcep.coin_id(coin))
+       IS DISTINCT FROM (paid.origin, paid.payee, paid.amount, paid.transfer * 2) THEN
+        PERFORM dcep.message_wrong('The coin is not that of the payment.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.require_coin(dcep.crossing, jsonb) IS
+'Internal: a message carries the coin that its payment has minted. Errors: LG701, LG101-LG103';
+
 -- The registry: a payment has left an operator's node.
 CREATE FUNCTION dcep.take_pay(sender integer, body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     paid dcep.crossing;
-    coin dcep.signed_coin;
     refused text;
     reason text;
     receiver integer;
@@ -122,11 +135,7 @@ BEGIN
         PERFORM dcep.message_wrong('The payment is not the sender''s to make.');
     END IF;
     IF paid.kind <> 'redeem' THEN
-        coin := dcep.check((body ->> 'coin')::dcep.signed_coin);
-        IF (dcep.issuer(coin), dcep.owner(coin), dcep.amount(coin), dcep.coin_id(coin))
-           IS DISTINCT FROM (sender, paid.payee, paid.amount, paid.transfer * 2) THEN
-            PERFORM dcep.message_wrong('The coin is not that of the payment.');
-        END IF;
+        PERFORM dcep.require_coin(paid, body);
     END IF;
     BEGIN
         INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
@@ -142,8 +151,7 @@ BEGIN
     END IF;
     PERFORM dcep.move_holding(sender, -paid.amount);
     IF receiver = sender THEN
-        PERFORM dcep.end_crossing(sender, paid.transfer, 'settled', NULL, NULL);
-        PERFORM dcep.post_message(sender, 'settled', jsonb_build_object('origin', sender, 'transfer', paid.transfer));
+        PERFORM dcep.settle_payment(sender, paid.transfer);
     ELSE
         PERFORM dcep.post_message(receiver, 'credit', body || jsonb_build_object('origin', sender));
     END IF;
@@ -205,6 +213,19 @@ $$;
 COMMENT ON FUNCTION dcep.end_crossing(integer, bigint, text, text, text) IS
 'Internal: ends a payment that was under way. Errors: LG701 (there is none)';
 
+-- The registry: a payment is where it should be, which its payer's node is told.
+CREATE FUNCTION dcep.settle_payment(origin integer, transfer bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM dcep.end_crossing(origin, transfer, 'settled', NULL, NULL);
+    IF origin <> 1 THEN
+        PERFORM dcep.post_message(origin, 'settled', jsonb_build_object('origin', origin, 'transfer', transfer));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.settle_payment(integer, bigint) IS
+'Internal: ends a payment that has arrived, and tells its payer''s node. Errors: LG701 (none under way)';
+
 -- The registry: a payment goes back to its payer's node.
 CREATE FUNCTION dcep.return_payment(ended dcep.crossing) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -251,11 +272,10 @@ BEGIN
         PERFORM dcep.give_back(paid.origin, paid.transfer, body ->> 'sqlstate', body ->> 'reason');
         RETURN;
     END IF;
-    PERFORM dcep.end_crossing(paid.origin, paid.transfer, 'settled', NULL, NULL);
     IF paid.origin <> 1 THEN
         PERFORM dcep.move_holding(sender, paid.amount);
-        PERFORM dcep.post_message(paid.origin, 'settled', jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer));
     END IF;
+    PERFORM dcep.settle_payment(paid.origin, paid.transfer);
 END
 $$;
 COMMENT ON FUNCTION dcep.take_answer(integer, text, jsonb) IS
@@ -266,13 +286,9 @@ CREATE FUNCTION dcep.take_credit(body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     paid dcep.crossing := jsonb_populate_record(NULL::dcep.crossing, body);
-    coin dcep.signed_coin := dcep.check((body ->> 'coin')::dcep.signed_coin);
     answer jsonb := jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer);
 BEGIN
-    IF (dcep.issuer(coin), dcep.owner(coin), dcep.amount(coin), dcep.coin_id(coin))
-       IS DISTINCT FROM (paid.origin, paid.payee, paid.amount, paid.transfer * 2) THEN
-        PERFORM dcep.message_wrong('The coin is not that of the payment.');
-    END IF;
+    PERFORM dcep.require_coin(paid, body);
     BEGIN
         paid.local_transfer := dcep.deliver(paid.kind::text, paid.payer, paid.payee, paid.amount,
                                                    format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
@@ -393,15 +409,15 @@ COMMENT ON FUNCTION dcep.tell_nodes() IS 'Trigger: tells the nodes that there is
 
 -- --- taking messages -------------------------------------------------------------
 
-CREATE FUNCTION dcep.message_defect(message dcep.message, line dcep.line) RETURNS text
+CREATE FUNCTION dcep.message_defect(message dcep.message, head bytea) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN message.prev_hash <> line.taken_head THEN 'it does not follow the message before it'
+    SELECT CASE WHEN message.prev_hash <> head THEN 'it does not follow the message before it'
                 ELSE dcep.act_defect(message.sender, message.number, message.prev_hash, message.receiver, message.made_at,
                                      'message ' || message.kind, message.by_role, lpad(message.receiver::text, 4, '0'), message.body,
                                      message.suite, message.key_number, message.hash, message.signature) END
 $$;
-COMMENT ON FUNCTION dcep.message_defect(dcep.message, dcep.line) IS
-'Internal: what is wrong with a message''s link, hash or signature; NULL where nothing is';
+COMMENT ON FUNCTION dcep.message_defect(dcep.message, bytea) IS
+'Internal: what is wrong with a message''s link to the one before it, whose hash is head, with its hash or its signature; NULL where nothing is';
 
 CREATE FUNCTION dcep.do_message(message dcep.message) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -448,7 +464,7 @@ BEGIN
         -- Its key will be told of: by a message before this one, which has not come, or by dcep.join().
         RETURN false;
     END IF;
-    wrong := dcep.message_defect(message, line);
+    wrong := dcep.message_defect(message, line.taken_head);
     IF wrong IS NOT NULL THEN
         PERFORM dcep.quarantine(line.peer, message, 'LG101', wrong);
         RETURN true;
