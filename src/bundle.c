@@ -17,7 +17,6 @@
 /* Characters of the lines before and behind the path, but for context and note, and of a line with a hash. */
 #define HEAD_MAX 1024
 #define HASH_LINE_MAX (5 + 44 + 1)
-#define COIN_TEXT_MAX (5 + (DCEP_COIN_MAX_LEN + 2) / 3 * 4)
 
 const char dcep_bundle_undecided[] = "The bundle cannot be verified.";
 
@@ -38,21 +37,11 @@ dcep_bundle_view_name(DcepBundleView view)
 static bool
 next_word(DcepSpan *line, DcepSpan *word)
 {
-	const char *space = line->len == 0 ? NULL : memchr(line->at, ' ', line->len);
+	bool has_space = line->len > 0 && memchr(line->at, ' ', line->len) != NULL;
 
-	if (line->len == 0)
-		return false;
-	if (space == NULL)
-	{
-		*word = *line;
-		line->len = 0;
-		return word->len > 0;
-	}
-	*word = (DcepSpan){line->at, (size_t) (space - line->at)};
-	line->len -= word->len + 1;
-	line->at = space + 1;
+	*word = dcep_note_word(line);
 	/* A space at the end would not be written again. */
-	return word->len > 0 && line->len > 0;
+	return word->len > 0 && (!has_space || line->len > 0);
 }
 
 /* Cuts off the next line, which begins with this word; `rest` is left with the words behind it. */
@@ -118,16 +107,10 @@ static bool
 take_code(DcepSpan *line, uint16_t *code)
 {
 	DcepSpan word;
-	unsigned value = 0;
+	int value;
 
-	if (!next_word(line, &word) || word.len != 4)
+	if (!next_word(line, &word) || !dcep_note_code(word, &value))
 		return false;
-	for (size_t i = 0; i < 4; i++)
-	{
-		if (word.at[i] < '0' || word.at[i] > '9')
-			return false;
-		value = value * 10 + (unsigned) (word.at[i] - '0');
-	}
 	*code = (uint16_t) value;
 	return true;
 }
@@ -220,17 +203,13 @@ is_same_signer(const DcepSignedCoin *a, const DcepSignedCoin *b)
 static const char *
 take_coin(DcepSpan line, DcepBundle *bundle)
 {
-	const size_t prefix = strlen(DCEP_COIN_PREFIX);
-	uint8_t bytes[COIN_TEXT_MAX];
+	uint8_t bytes[DCEP_COIN_TEXT_MAX];
 	DcepSignedCoin coin;
-	const char *wrong;
+	const char *wrong = "The bundle's coin is none.";
 	size_t len;
 
-	if (line.len < prefix || line.len > COIN_TEXT_MAX || memcmp(line.at, DCEP_COIN_PREFIX, prefix) != 0)
-		return "The bundle's coin is none.";
-	wrong = dcep_base64url_get(line.at + prefix, line.len - prefix, bytes, &len);
-	if (wrong == NULL)
-		wrong = dcep_signed_coin_get(bytes, len, &coin);
+	if (dcep_coin_text_begins(line.at, line.len) && line.len <= DCEP_COIN_TEXT_MAX)
+		wrong = dcep_coin_text_get(line.at, line.len, bytes, &len, &coin);
 	if (wrong != NULL)
 		return wrong;
 	if (coin.coin.id != bundle->transfer * 2)
@@ -331,7 +310,7 @@ dcep_bundle_parse(const char *text, size_t len, void *room, DcepBundle *bundle)
 size_t
 dcep_bundle_length(const DcepBundle *bundle)
 {
-	return HEAD_MAX + COIN_TEXT_MAX + (size_t) (bundle->signer.path_len + bundle->proof.count) * HASH_LINE_MAX +
+	return HEAD_MAX + DCEP_COIN_TEXT_MAX + (size_t) (bundle->signer.path_len + bundle->proof.count) * HASH_LINE_MAX +
 		   (bundle->context.len + 2) / 3 * 4 + bundle->note.len;
 }
 

@@ -13,7 +13,7 @@
 #include "checkpoint.h"
 #include "keyfile.h"
 #include "keyring.h"
-#include "note.h"
+#include "note_call.h"
 #include "table.h"
 
 PG_FUNCTION_INFO_V1(dcep_make_log_key);
@@ -80,10 +80,9 @@ typedef struct Order
 static Order
 read_order(FunctionCallInfo fcinfo, int holder)
 {
-	text *body = PG_GETARG_TEXT_PP(0);
 	DcepSigningKey key = {
 		.institution = holder, .number = PG_GETARG_INT32(2), .suite = DCEP_SUITE_ED25519, .public_len = 32};
-	Order order = {{VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)}, text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL};
+	Order order = {dcep_text_span(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL};
 
 	if (!dcep_bytes_read(PG_GETARG_DATUM(3), key.public_key, key.public_len) ||
 		!dcep_note_is_name((DcepSpan){order.name, strlen(order.name)}))
@@ -144,7 +143,6 @@ find_defect(DcepSpan bytes, const DcepNoteKey *key, int64 size, bytea *root)
 Datum
 dcep_note_defect(PG_FUNCTION_ARGS)
 {
-	text *note = PG_GETARG_TEXT_PP(0);
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	uint8 public_key[DCEP_NOTE_PUBLIC_LEN];
 	DcepNoteKey key;
@@ -153,8 +151,7 @@ dcep_note_defect(PG_FUNCTION_ARGS)
 	if (dcep_bytes_read(PG_GETARG_DATUM(2), public_key, DCEP_NOTE_PUBLIC_LEN) &&
 		dcep_note_is_name((DcepSpan){name, strlen(name)}) &&
 		dcep_note_key_make(name, DCEP_NOTE_KEY_LOG, public_key, &key))
-		wrong = find_defect((DcepSpan){VARDATA_ANY(note), VARSIZE_ANY_EXHDR(note)}, &key, PG_GETARG_INT64(3),
-							PG_GETARG_BYTEA_PP(4));
+		wrong = find_defect(dcep_text_span(PG_GETARG_TEXT_PP(0)), &key, PG_GETARG_INT64(3), PG_GETARG_BYTEA_PP(4));
 	if (wrong == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(wrong));

@@ -489,6 +489,22 @@ dcep_base64url_get(const char *text, size_t len, uint8_t *out, size_t *out_len)
 	return NULL;
 }
 
+/* Does it begin so? */
+bool
+dcep_coin_text_begins(const char *text, size_t text_len)
+{
+	return text_len >= DCEP_COIN_PREFIX_LEN && memcmp(text, DCEP_COIN_PREFIX, DCEP_COIN_PREFIX_LEN) == 0;
+}
+
+/* Reads the text of a signed coin. */
+const char *
+dcep_coin_text_get(const char *text, size_t text_len, uint8_t *bytes, size_t *len, DcepSignedCoin *coin)
+{
+	const char *wrong = dcep_base64url_get(text + DCEP_COIN_PREFIX_LEN, text_len - DCEP_COIN_PREFIX_LEN, bytes, len);
+
+	return wrong != NULL ? wrong : dcep_signed_coin_get(bytes, *len, coin);
+}
+
 /* Bytes of a text and its length. */
 static size_t
 field_text_length(DcepText text)

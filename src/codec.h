@@ -117,6 +117,8 @@ extern void dcep_token_print(int64_t token, char out[DCEP_TOKEN_DIGITS + 1]);
 #define DCEP_COIN_MIN_LEN (DCEP_COIN_HEAD_LEN + DCEP_SIGNATURE_LEN)
 #define DCEP_COIN_MAX_LEN (DCEP_COIN_MIN_LEN + DCEP_COIN_PATH_MAX * DCEP_HASH_LEN)
 #define DCEP_COIN_PREFIX "dcep1"
+#define DCEP_COIN_PREFIX_LEN (sizeof(DCEP_COIN_PREFIX) - 1)
+#define DCEP_COIN_TEXT_MAX (DCEP_COIN_PREFIX_LEN + (DCEP_COIN_MAX_LEN * 4 + 2) / 3)
 
 /* Bytes 0..59 of a signed coin. */
 typedef struct DcepCoin
@@ -160,6 +162,13 @@ extern size_t dcep_signed_coin_put(const DcepSignedCoin *coin, uint8_t *out);
 
 /* Reads and validates a signed coin; every byte is checked that can be without a key. */
 extern const char *dcep_signed_coin_get(const uint8_t *bytes, size_t len, DcepSignedCoin *coin);
+
+/* Does a text begin as a coin's does, with DCEP_COIN_PREFIX? */
+extern bool dcep_coin_text_begins(const char *text, size_t text_len);
+
+/* Reads the text of a signed coin that begins so and has DCEP_COIN_TEXT_MAX characters at most; `bytes` holds DCEP_COIN_MAX_LEN + 3. */
+extern const char *dcep_coin_text_get(const char *text, size_t text_len, uint8_t *bytes, size_t *len,
+									  DcepSignedCoin *coin);
 
 /* --- base64url without padding ------------------------------------------- */
 

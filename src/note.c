@@ -126,6 +126,35 @@ dcep_note_line(DcepSpan *rest, DcepSpan *line)
 	return true;
 }
 
+/* Cuts a word off. */
+DcepSpan
+dcep_note_word(DcepSpan *line)
+{
+	const char *space = line->len == 0 ? NULL : memchr(line->at, ' ', line->len);
+	DcepSpan word = {line->at, space == NULL ? line->len : (size_t) (space - line->at)};
+	size_t passed = word.len + (space == NULL ? 0 : 1);
+
+	line->at += passed;
+	line->len -= passed;
+	return word;
+}
+
+/* Reads a code. */
+bool
+dcep_note_code(DcepSpan word, int *code)
+{
+	*code = 0;
+	if (word.len != 4)
+		return false;
+	for (size_t i = 0; i < word.len; i++)
+	{
+		if (word.at[i] < '0' || word.at[i] > '9')
+			return false;
+		*code = *code * 10 + (word.at[i] - '0');
+	}
+	return *code > 0;
+}
+
 /* Reads a decimal number. */
 bool
 dcep_note_number(DcepSpan digits, uint64_t *number)

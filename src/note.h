@@ -78,6 +78,10 @@ extern size_t dcep_base64_size(DcepSpan text);
 
 /* Cuts the next line off a text, without its newline; false where there is none. */
 extern bool dcep_note_line(DcepSpan *rest, DcepSpan *line);
+/* Cuts the next word off a line, with the space behind it; it is empty where there is none. */
+extern DcepSpan dcep_note_word(DcepSpan *line);
+/* Reads an institution's code: four digits, not all of them 0. */
+extern bool dcep_note_code(DcepSpan word, int *code);
 /* Reads a decimal number without sign or leading zeros, up to 2^63 - 1. */
 extern bool dcep_note_number(DcepSpan digits, uint64_t *number);
 /* Is the stretch this text? */

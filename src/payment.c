@@ -449,17 +449,18 @@ settle_payment(Payment *payment)
 	Assert(payer->locked);
 	Assert(payment->mints || payment->spend.total == context->amount + payment->transfer->change);
 	dcep_spend_consume(payment->statement, payer, &payment->spend);
-	if (!payment->burns && !payment->leaves)
+	if (payment->leaves)
+		dcep_statement_leaves(payment->statement, context->id);
+	else if (!payment->burns)
+	{
 		dcep_purse_mint(&payment->statement->purses, payee, 2 * context->id + DCEP_COIN_PAYEE, context->amount);
+		payee->balance += context->amount;
+	}
 	if (payment->transfer->change > 0)
 		dcep_purse_mint(&payment->statement->purses, payer, 2 * context->id + DCEP_COIN_CHANGE,
 						payment->transfer->change);
 	if (!payment->mints)
 		payer->balance -= context->amount;
-	if (!payment->burns && !payment->leaves)
-		payee->balance += context->amount;
-	if (payment->leaves)
-		dcep_statement_leaves(payment->statement, context->id);
 	payer->usage = payment->usage;
 	payer->seq = context->seq;
 	memcpy(payer->head, payment->transfer->hash, DCEP_HASH_LEN);
@@ -541,13 +542,12 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 		.tills =
 			instruction->order.kind == DCEP_KIND_CONSOLIDATE ? NULL : dcep_till_owner(config, instruction->order.payer),
 		.burns = instruction->order.kind == DCEP_KIND_REDEEM,
+		.mints = instruction->order.kind == DCEP_KIND_ISSUE || !dcep_config_is_here(config, instruction->order.payer),
+		.leaves = !dcep_config_is_here(config, instruction->order.payee),
 		.recovers = instruction->order.kind == DCEP_KIND_RECOVER || instruction->order.kind == DCEP_KIND_RETURN,
 		.consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	DcepOutcome outcome = DCEP_REFUSED;
-	bool from_elsewhere = !dcep_config_is_here(config, instruction->order.payer);
 
-	payment.mints = instruction->order.kind == DCEP_KIND_ISSUE || from_elsewhere;
-	payment.leaves = !dcep_config_is_here(config, instruction->order.payee);
 	if (check_authority(instruction, refusal) && check_texts(instruction, refusal))
 	{
 		ResourceOwner caller = dcep_statement_enter(statement);

@@ -31,8 +31,6 @@ PG_FUNCTION_INFO_V1(signed_coin_suite);
 PG_FUNCTION_INFO_V1(signed_coin_currency);
 PG_FUNCTION_INFO_V1(signed_coin_minted_at);
 
-#define PREFIX_LEN (sizeof(DCEP_COIN_PREFIX) - 1)
-
 /* Microseconds from 1970, where coins count from, to 2000, where PostgreSQL does. */
 #define EPOCH_SHIFT ((int64_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
@@ -68,16 +66,12 @@ parse_coin_text(const char *text, uint8_t *bytes, size_t *len)
 {
 	DcepSignedCoin coin;
 	size_t text_len = strlen(text);
-	const char *problem;
 
-	if (strncmp(text, DCEP_COIN_PREFIX, PREFIX_LEN) != 0)
+	if (!dcep_coin_text_begins(text, text_len))
 		return "A signed coin begins with \"dcep1\".";
-	if (text_len > PREFIX_LEN + dcep_base64url_length(DCEP_COIN_MAX_LEN))
+	if (text_len > DCEP_COIN_TEXT_MAX)
 		return "A signed coin has at most 1220 bytes.";
-	problem = dcep_base64url_get(text + PREFIX_LEN, text_len - PREFIX_LEN, bytes, len);
-	if (problem != NULL)
-		return problem;
-	return dcep_signed_coin_get(bytes, *len, &coin);
+	return dcep_coin_text_get(text, text_len, bytes, len, &coin);
 }
 
 /* Reads "dcep1" and base64url. */
@@ -102,12 +96,12 @@ signed_coin_out(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_GETARG_SIGNED_COIN_PP(0);
 	size_t len = VARSIZE_ANY_EXHDR(value);
-	char *text = palloc(PREFIX_LEN + dcep_base64url_length(len) + 1);
+	char *text = palloc(DCEP_COIN_PREFIX_LEN + dcep_base64url_length(len) + 1);
 	size_t text_len;
 
-	memcpy(text, DCEP_COIN_PREFIX, PREFIX_LEN);
-	text_len = dcep_base64url_put((const uint8_t *) VARDATA_ANY(value), len, text + PREFIX_LEN);
-	text[PREFIX_LEN + text_len] = '\0';
+	memcpy(text, DCEP_COIN_PREFIX, DCEP_COIN_PREFIX_LEN);
+	text_len = dcep_base64url_put((const uint8_t *) VARDATA_ANY(value), len, text + DCEP_COIN_PREFIX_LEN);
+	text[DCEP_COIN_PREFIX_LEN + text_len] = '\0';
 	PG_RETURN_CSTRING(text);
 }
 

@@ -94,19 +94,6 @@ dcep_tally_store(const DcepTally *tally, EState *estate, Snapshot snapshot)
 
 /* --- as checkpoints state it --------------------------------------------------------- */
 
-/* Cuts the next word off a line, with the space behind it. */
-static DcepSpan
-next_word(DcepSpan *line)
-{
-	const char *space = memchr(line->at, ' ', line->len);
-	DcepSpan word = {line->at, space ? (size_t) (space - line->at) : line->len};
-	size_t cut = space ? word.len + 1 : word.len;
-
-	line->at += cut;
-	line->len -= cut;
-	return word;
-}
-
 /* Reads what is outstanding: below zero where an operator has redeemed what others were issued. */
 static bool
 parse_outstanding(DcepSpan word, int64 *outstanding)
@@ -129,26 +116,12 @@ parse_sum(DcepSpan line, DcepSum *sum)
 	uint64 redeemed;
 	int64 outstanding;
 
-	if (!dcep_note_number(next_word(&line), &issued) || !dcep_note_number(next_word(&line), &redeemed) ||
-		!parse_outstanding(next_word(&line), &outstanding))
+	if (!dcep_note_number(dcep_note_word(&line), &issued) || !dcep_note_number(dcep_note_word(&line), &redeemed) ||
+		!parse_outstanding(dcep_note_word(&line), &outstanding))
 		return false;
 	sum->issued = (int64) issued;
 	sum->redeemed = (int64) redeemed;
 	return line.len == 0 && sum->issued - sum->redeemed == outstanding;
-}
-
-/* Reads an operator's code, four digits. */
-static bool
-parse_code(DcepSpan word, int *code)
-{
-	*code = 0;
-	for (size_t i = 0; i < word.len; i++)
-	{
-		if (word.at[i] < '0' || word.at[i] > '9')
-			return false;
-		*code = *code * 10 + (word.at[i] - '0');
-	}
-	return word.len == 4 && *code > 0;
 }
 
 /* Reads the rest of an operator's line. */
@@ -158,7 +131,7 @@ parse_operator(DcepTally *tally, DcepSpan line)
 	int code;
 	DcepSum sum = {0};
 
-	if (!parse_code(next_word(&line), &code) || !parse_sum(line, &sum))
+	if (!dcep_note_code(dcep_note_word(&line), &code) || !parse_sum(line, &sum))
 		return false;
 	add(&dcep_tally_of(tally, code)->issued, sum.issued);
 	add(&dcep_tally_of(tally, code)->redeemed, sum.redeemed);
@@ -176,12 +149,12 @@ dcep_tally_parse(DcepTally *tally, DcepSpan lines)
 
 	while (dcep_note_line(&lines, &line))
 	{
-		DcepSpan word = next_word(&line);
+		DcepSpan word = dcep_note_word(&line);
 
 		if (dcep_span_is(word, "supply"))
 		{
-			(void) next_word(&line); /* currency and exponent */
-			(void) next_word(&line);
+			(void) dcep_note_word(&line); /* currency and exponent */
+			(void) dcep_note_word(&line);
 			if (is_stated || !parse_sum(line, &stated))
 				return "its line of supply cannot be read, or does not add up";
 			is_stated = true;

@@ -9,24 +9,20 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define COIN_TEXT_MAX (5 + (DCEP_COIN_MAX_LEN + 2) / 3 * 4)
 #define COINS_LEN_MAX 1000000000 /* bytes of a file of coins */
 
 /* Reads a coin's text. NULL, or what is wrong with it. */
 static const char *
 read_coin(DcepSpan text, DcepSignedCoin *coin)
 {
-	const size_t prefix = strlen(DCEP_COIN_PREFIX);
-	uint8_t bytes[COIN_TEXT_MAX];
-	const char *wrong;
+	uint8_t bytes[DCEP_COIN_TEXT_MAX];
 	size_t len;
 
-	if (text.len < prefix || memcmp(text.at, DCEP_COIN_PREFIX, prefix) != 0)
+	if (!dcep_coin_text_begins(text.at, text.len))
 		return "A coin begins with dcep1.";
-	if (text.len > COIN_TEXT_MAX)
+	if (text.len > DCEP_COIN_TEXT_MAX)
 		return "No coin is as long.";
-	wrong = dcep_base64url_get(text.at + prefix, text.len - prefix, bytes, &len);
-	return wrong != NULL ? wrong : dcep_signed_coin_get(bytes, len, coin);
+	return dcep_coin_text_get(text.at, text.len, bytes, &len, coin);
 }
 
 /* Verifies a coin's signature. NULL, or the check that it fails and why. */
