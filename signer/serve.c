@@ -165,6 +165,8 @@ judge_client(Store *store, Client *client)
 		if (client->in.len < 4 + len)
 			return true;
 		judge_request(store, client->in.data[4], (DcepReader){body, body + len - 1}, &client->out);
+		if (store->book.pending.len > BOOK_FULL)
+			book_flush(&store->book);
 		buffer_drop(&client->in, 4 + len);
 	}
 	return true;
@@ -271,5 +273,6 @@ serve(Store *store)
 		do_round(server);
 	}
 	unlink(store->socket);
+	book_close(&store->book);
 	say("stopped at record %llu", (unsigned long long) store->book.counter);
 }
