@@ -26,6 +26,7 @@
 #define RECORD_MIN (FIXED_LEN + DCEP_HASH_LEN)
 #define RECORD_MAX (16 * 1024 * 1024)
 #define AHEAD (4 * 1024 * 1024)			   /* zeros are written ahead in such steps */
+#define READ_AT_ONCE 65536
 #define SECTOR 512						   /* what a disk writes whole or not at all */
 #define FLUSH_MAX (RECORD_MAX + BOOK_FULL) /* of one flush: no request has more than RECORD_MAX of records */
 
@@ -113,23 +114,27 @@ read_rest(FILE *file, off_t from, Buffer *rest)
 		return false;
 	do
 	{
-		len = fread(buffer_reserve(rest, AHEAD), 1, AHEAD, file);
+		len = fread(buffer_reserve(rest, READ_AT_ONCE), 1, READ_AT_ONCE, file);
 		rest->len += len;
 	} while (len > 0);
 	return !ferror(file);
 }
 
-/* Does the rest begin with a record that follows, whatever its length says, and then another one? */
+/* Does the rest begin with a record that follows, whatever its length says: up to another one, or to the zeros? */
 static bool
-has_records(const Book *book, const uint8_t *rest, size_t len)
+has_record(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
 {
-	for (size_t at = 4 + RECORD_MIN; at + 12 <= len; at++)
-		if (dcep_get_u64(rest + at + 4) == book->counter + 2 && follows(book, rest + 4, at - 4))
+	for (size_t at = 4 + RECORD_MIN; at <= file_len && at < len + DCEP_HASH_LEN; at++)
+	{
+		bool another = at + 12 <= len && dcep_get_u64(rest + at + 4) == book->counter + 2;
+
+		if ((another || at >= len) && follows(book, rest + 4, at - 4))
 			return true;
+	}
 	return false;
 }
 
-/* Was a sector that is the rest's, in whole or in part, never written? One that only has its first bytes may be zeros. */
+/* Was a sector of a record that begins at this place never written, but for the one that it begins in? */
 static bool
 lacks_sector(const uint8_t *rest, size_t len, off_t end)
 {
@@ -152,7 +157,7 @@ find_fault(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
 	/* Without `sync` the kernel wrote what it wanted, when it wanted. */
 	if (book->sync && len > FLUSH_MAX)
 		return "more stands behind it than one write has";
-	if (has_records(book, rest, len))
+	if (has_record(book, rest, len, file_len))
 		return "a record's length is not that of its content";
 	if (file_len < 4 || (record == 0 && are_zeros(rest, first < file_len ? first : file_len)))
 		return NULL;
