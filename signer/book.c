@@ -5,6 +5,12 @@
  *   hash   = SHA-256(hash of the record before || serial || time || type || body)
  *
  * The length is that of all that follows it.  The first record follows 32 zeros.
+ *
+ * Where records are brought to the disk, zeros are written ahead of them in large
+ * steps: a flush that neither lengthens the file nor maps new blocks is one write
+ * and nothing of the file system's own.  So a log that was not closed ends in
+ * zeros, and may have, behind its last record, a flush that was cut short, of
+ * which nobody has learned.
  */
 #include "book.h"
 
@@ -19,6 +25,10 @@
 #define FIXED_LEN (8 + 8 + 1)
 #define RECORD_MIN (FIXED_LEN + DCEP_HASH_LEN)
 #define RECORD_MAX (16 * 1024 * 1024)
+#define AHEAD (4 * 1024 * 1024)			   /* zeros are written ahead in such steps */
+#define READ_AT_ONCE 65536
+#define SECTOR 512						   /* what a disk writes whole or not at all */
+#define FLUSH_MAX (RECORD_MAX + BOOK_FULL) /* of one flush: no request has more than RECORD_MAX of records */
 
 /* The hash of a record's content. */
 static void
@@ -32,17 +42,13 @@ chain_hash(const uint8_t before[DCEP_HASH_LEN], const uint8_t *content, size_t l
 
 /* --- reading ------------------------------------------------------------------------- */
 
-/* Takes a record over: its number and hash must follow on the last one's. */
+/* Takes a record over: its number must follow on the last one's. */
 static const char *
 take_record(Book *book, const uint8_t *content, size_t len, BookReader reader, void *state)
 {
 	DcepReader bytes = {content, content + len - DCEP_HASH_LEN};
-	uint8_t hash[DCEP_HASH_LEN];
 	Record record;
 
-	chain_hash(book->head, content, len - DCEP_HASH_LEN, hash);
-	if (memcmp(hash, content + len - DCEP_HASH_LEN, DCEP_HASH_LEN) != 0)
-		return "a record's hash does not follow on the record before it";
 	record.serial = dcep_take_number(&bytes, 8);
 	record.at = (int64_t) dcep_take_number(&bytes, 8);
 	record.type = (RecordType) dcep_take_number(&bytes, 1);
@@ -50,36 +56,139 @@ take_record(Book *book, const uint8_t *content, size_t len, BookReader reader, v
 	if (record.serial != book->counter + 1)
 		return "a record's number does not follow on the record before it";
 	book->counter = record.serial;
-	memcpy(book->head, hash, DCEP_HASH_LEN);
+	memcpy(book->head, content + len - DCEP_HASH_LEN, DCEP_HASH_LEN);
 	return reader(state, &record) ? NULL : "a record makes no sense";
 }
 
-/* Reads records up to the end, or to an unfinished one, before which it leaves the file's position in `end`. */
+/* Does the hash at a record's end follow on the record before it? */
+static bool
+follows(const Book *book, const uint8_t *content, size_t len)
+{
+	uint8_t hash[DCEP_HASH_LEN];
+
+	chain_hash(book->head, content, len - DCEP_HASH_LEN, hash);
+	return memcmp(hash, content + len - DCEP_HASH_LEN, DCEP_HASH_LEN) == 0;
+}
+
+/* Reads records as long as there is one that follows; what stands behind them begins at the book's end. */
 static const char *
-read_records(Book *book, FILE *file, long *end, BookReader reader, void *state)
+read_records(Book *book, FILE *file, BookReader reader, void *state)
 {
 	Buffer content = {0};
 	const char *wrong = NULL;
 	uint8_t length[4];
 
-	*end = 0;
+	book->end = 0;
 	while (wrong == NULL && fread(length, 1, sizeof(length), file) == sizeof(length))
 	{
 		size_t len = dcep_get_u32(length);
 
 		if (len < RECORD_MIN || len > RECORD_MAX)
-		{
-			wrong = "a record's length is none";
 			break;
-		}
 		content.len = 0;
-		if (fread(buffer_reserve(&content, len), 1, len, file) != len)
+		if (fread(buffer_reserve(&content, len), 1, len, file) != len || !follows(book, content.data, len))
 			break;
 		wrong = take_record(book, content.data, len, reader, state);
-		*end += (long) (sizeof(length) + len);
+		book->end += (off_t) (sizeof(length) + len);
 	}
 	buffer_free(&content);
-	return wrong == NULL && ferror(file) ? "it cannot be read to its end" : wrong;
+	return wrong;
+}
+
+/* --- the end of a log ------------------------------------------------------------------ */
+
+/* Are these bytes zeros? None are. */
+static bool
+are_zeros(const uint8_t *bytes, size_t len)
+{
+	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
+}
+
+/* What stands behind the records that could be read; false where it cannot be read. */
+static bool
+read_rest(FILE *file, off_t from, Buffer *rest)
+{
+	size_t len;
+
+	if (fseeko(file, from, SEEK_SET) != 0)
+		return false;
+	do
+	{
+		len = fread(buffer_reserve(rest, READ_AT_ONCE), 1, READ_AT_ONCE, file);
+		rest->len += len;
+	} while (len > 0);
+	return !ferror(file);
+}
+
+/* Does the rest begin with a record that follows, whatever its length says: up to another one, or to the zeros? */
+static bool
+has_record(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
+{
+	for (size_t at = 4 + RECORD_MIN; at <= file_len && at < len + DCEP_HASH_LEN; at++)
+	{
+		bool another = at + 12 <= len && dcep_get_u64(rest + at + 4) == book->counter + 2;
+
+		if ((another || at >= len) && follows(book, rest + 4, at - 4))
+			return true;
+	}
+	return false;
+}
+
+/* Was a sector of a record that begins at this place never written, but for the one that it begins in? */
+static bool
+lacks_sector(const uint8_t *rest, size_t len, off_t end)
+{
+	for (size_t at = SECTOR - (size_t) (end % SECTOR); at < len; at += SECTOR)
+		if (are_zeros(rest + at, len - at < SECTOR ? len - at : SECTOR))
+			return true;
+	return false;
+}
+
+/* Is what stands behind the last record a flush that was cut short? NULL, or what it is instead. */
+static const char *
+find_fault(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
+{
+	size_t first = SECTOR - (size_t) (book->end % SECTOR);
+	size_t record = file_len < 4 ? 0 : dcep_get_u32(rest);
+
+	/* The length itself may lie in two sectors. */
+	if (first < 4)
+		first += SECTOR;
+	/* Without `sync` the kernel wrote what it wanted, when it wanted. */
+	if (book->sync && len > FLUSH_MAX)
+		return "more stands behind it than one write has";
+	if (has_record(book, rest, len, file_len))
+		return "a record's length is not that of its content";
+	if (file_len < 4 || (record == 0 && are_zeros(rest, first < file_len ? first : file_len)))
+		return NULL;
+	if (record < RECORD_MIN || record > RECORD_MAX)
+		return "a record's length is none";
+	if (record + 4 > file_len || lacks_sector(rest, record + 4, book->end))
+		return NULL;
+	return "a record's hash does not follow on the record before it";
+}
+
+/* Looks at what stands behind the last record that could be read; NULL where the log may end there. */
+static const char *
+check_rest(const Book *book, FILE *file)
+{
+	Buffer rest = {0};
+	const char *wrong = NULL;
+	size_t len;
+
+	if (!read_rest(file, book->end, &rest))
+		wrong = "it cannot be read to its end";
+	for (len = rest.len; len > 0 && rest.data[len - 1] == 0;)
+		len--;
+	if (wrong == NULL && len > 0)
+	{
+		wrong = find_fault(book, rest.data, len, rest.len);
+		if (wrong == NULL)
+			say("the log's last write was cut short: %zu bytes behind record %llu count for nothing", len,
+				(unsigned long long) book->counter);
+	}
+	buffer_free(&rest);
+	return wrong;
 }
 
 /* Reads a log. */
@@ -88,18 +197,25 @@ book_read(Book *book, const char *path, BookReader reader, void *state)
 {
 	FILE *file = fopen(path, "rb");
 	const char *wrong;
-	long end;
 
 	if (file == NULL)
 		return strerror(errno);
-	wrong = read_records(book, file, &end, reader, state);
-	if (wrong == NULL && book->file >= 0 && ftruncate(book->file, end) != 0)
-		wrong = strerror(errno);
+	wrong = read_records(book, file, reader, state);
+	if (wrong == NULL)
+		wrong = check_rest(book, file);
 	fclose(file);
 	return wrong;
 }
 
 /* --- writing ------------------------------------------------------------------------- */
+
+/* Cuts off what stands behind the last record. */
+static bool
+cut_rest(Book *book)
+{
+	book->room = book->end;
+	return ftruncate(book->file, book->end) == 0;
+}
 
 /* Opens a log for writing. Two processes must not write one. */
 void
@@ -108,7 +224,7 @@ book_open(Book *book, const char *path, BookReader reader, void *state)
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const char *wrong;
 
-	book->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+	book->file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
 	if (book->file < 0)
 		die("%s cannot be opened: %s", path, strerror(errno));
 	if (fcntl(book->file, F_SETLK, &lock) != 0)
@@ -119,6 +235,8 @@ book_open(Book *book, const char *path, BookReader reader, void *state)
 		die("%s is in use by another process", path);
 	if (wrong != NULL)
 		die("the log %s is broken after record %llu: %s", path, (unsigned long long) book->counter, wrong);
+	if (!cut_rest(book))
+		die("%s cannot be cut to its last record: %s", path, strerror(errno));
 }
 
 /* Adds a record. */
@@ -140,24 +258,60 @@ book_add(Book *book, int64_t at, RecordType type, const Buffer *body)
 	return ++book->counter;
 }
 
+/* Writes bytes at a place of the file; false, with a reason in errno, where not all of them could be. */
+static bool
+write_at(const Book *book, const uint8_t *data, size_t len, off_t at)
+{
+	while (len > 0)
+	{
+		ssize_t written = pwrite(book->file, data, len, at);
+
+		if (written == 0)
+			errno = ENOSPC;
+		if (written == 0 || (written < 0 && errno != EINTR))
+			return false;
+		if (written > 0)
+		{
+			data += written;
+			len -= (size_t) written;
+			at += written;
+		}
+	}
+	return true;
+}
+
+/* Writes zeros ahead of the records. Where there is no room for them the records may still have some. */
+static void
+write_ahead(Book *book)
+{
+	static const uint8_t zeros_ahead[AHEAD];
+
+	if (write_at(book, zeros_ahead, AHEAD, book->end))
+		book->room = book->end + AHEAD;
+}
+
 /* Writes what has been added. */
 void
 book_flush(Book *book)
 {
-	size_t done = 0;
-
 	if (book->pending.len == 0)
 		return;
-	while (done < book->pending.len)
-	{
-		ssize_t written = write(book->file, book->pending.data + done, book->pending.len - done);
-
-		if (written > 0)
-			done += (size_t) written;
-		else if (errno != EINTR)
-			die("the log cannot be written: %s", written == 0 ? "no room" : strerror(errno));
-	}
+	if (!write_at(book, book->pending.data, book->pending.len, book->end))
+		die("the log cannot be written: %s", strerror(errno));
+	book->end += (off_t) book->pending.len;
+	book->pending.len = 0;
+	if (book->sync && book->end > book->room)
+		write_ahead(book);
 	if (book->sync && fdatasync(book->file) != 0)
 		die("the log cannot be brought to the disk: %s", strerror(errno));
-	book->pending.len = 0;
+}
+
+/* Ends a log where its last record ends. */
+void
+book_close(Book *book)
+{
+	if (!cut_rest(book))
+		say("the log keeps the zeros behind its last record: %s", strerror(errno));
+	close(book->file);
+	book->file = -1;
 }

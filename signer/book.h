@@ -1,5 +1,5 @@
 /*
- * book.h: the signer's log: one file, only ever appended to, each record chained to the one before by its hash.
+ * book.h: the signer's log: one file, records one after another, each chained to the one before by its hash.
  *
  * Records are numbered without a gap; the number of the last is the signer's
  * counter.  Nothing that is signed leaves the process before its record is in the
@@ -8,6 +8,8 @@
  */
 #ifndef SIGNER_BOOK_H
 #define SIGNER_BOOK_H
+
+#include <sys/types.h>
 
 #include "crypto.h"
 
@@ -36,15 +38,19 @@ typedef struct Book
 	bool sync;
 	uint64_t counter;
 	uint8_t head[DCEP_HASH_LEN];
+	off_t end;		/* of the last record that is written */
+	off_t room;		/* up to here the file has zeros behind it */
 	Buffer pending; /* records that are not written yet */
 } Book;
+
+#define BOOK_FULL (1024 * 1024) /* bytes of records that should be written before more are added */
 
 /* What is done with each record of a log; false where it does not make sense. */
 typedef bool (*BookReader)(void *state, const Record *record);
 
 /*
- * Reads a log from its beginning and verifies every hash; NULL, or what is wrong with it. An unfinished record at
- * the end, of which nobody has learned, is cut off where the log is open for writing.
+ * Reads a log from its beginning and verifies every hash; NULL, or what is wrong with it. Zeros behind the last record
+ * are passed over, and so is a write that was cut short, of which nobody has learned.
  */
 extern const char *book_read(Book *book, const char *path, BookReader reader, void *state);
 
@@ -56,5 +62,8 @@ extern uint64_t book_add(Book *book, int64_t at, RecordType type, const Buffer *
 
 /* Writes what has been added; ends the process where it cannot. */
 extern void book_flush(Book *book);
+
+/* Ends the file with its last record. */
+extern void book_close(Book *book);
 
 #endif

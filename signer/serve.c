@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "judge.h"
@@ -18,6 +19,7 @@
 #define CLIENTS_MAX 1000
 #define BACKLOG 128
 #define READ_AT_ONCE 65536
+#define PATIENCE INT64_C(1000) /* microseconds at most that a flush waits for those who are expected to ask */
 
 typedef struct Client
 {
@@ -30,6 +32,7 @@ typedef struct Server
 {
 	Store *store;
 	int listener;
+	int expected; /* how many ask in a round, of late */
 	int count;
 	Client client[CLIENTS_MAX];
 	struct pollfd poll[1 + CLIENTS_MAX];
@@ -165,6 +168,8 @@ judge_client(Store *store, Client *client)
 		if (client->in.len < 4 + len)
 			return true;
 		judge_request(store, client->in.data[4], (DcepReader){body, body + len - 1}, &client->out);
+		if (store->book.pending.len > BOOK_FULL)
+			book_flush(&store->book);
 		buffer_drop(&client->in, 4 + len);
 	}
 	return true;
@@ -187,6 +192,16 @@ answer_client(Client *client)
 
 /* --- the loop ------------------------------------------------------------------------- */
 
+/* Microseconds on a clock that nobody sets. */
+static int64_t
+time_passed(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* Waits for anything. */
 static void
 wait_for_work(Server *server, const sigset_t *unblocked)
@@ -204,28 +219,83 @@ wait_for_work(Server *server, const sigset_t *unblocked)
 			server->poll[i].revents = 0;
 }
 
-/* One round: read and judge all, write the log once, answer all. */
-static void
-do_round(Server *server)
+/* Reads and judges what has come; how many have asked. */
+static int
+take_requests(Server *server)
 {
-	int count = server->count;
+	int asked = 0;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < server->count; i++)
 	{
 		Client *client = &server->client[i];
+		size_t before = client->out.len;
 
-		if ((server->poll[1 + i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-			(!read_client(client) || !judge_client(server->store, client)))
+		if ((server->poll[1 + i].revents & (POLLIN | POLLHUP | POLLERR)) == 0)
+			continue;
+		if (!read_client(client) || !judge_client(server->store, client))
 			close_client(client);
+		else if (client->out.len > before)
+			asked++;
 	}
-	book_flush(&server->store->book);
-	for (int i = 0; i < count; i++)
+	return asked;
+}
+
+/* Looks for requests of those who do not wait for an answer yet; false where none comes in so many microseconds. */
+static bool
+look_again(Server *server, int64_t patience)
+{
+	const struct timespec wait = {.tv_nsec = patience * 1000};
+
+	for (int i = 0; i < server->count; i++)
+	{
+		const Client *client = &server->client[i];
+
+		server->poll[1 + i] = (struct pollfd){.fd = client->out.len > 0 ? -1 : client->sock, .events = POLLIN};
+	}
+	return ppoll(server->poll + 1, (nfds_t) server->count, &wait, NULL) > 0;
+}
+
+/*
+ * Those who were answered together come back together. A flush waits for as many as lately, for a moment; one who
+ * comes alone is never waited beside.
+ */
+static void
+gather_requests(Server *server, int asked)
+{
+	int64_t until = time_passed() + PATIENCE;
+	int64_t left = PATIENCE;
+
+	while (asked < server->expected && left > 0 && look_again(server, left))
+	{
+		asked += take_requests(server);
+		left = until - time_passed();
+	}
+	server->expected = asked > server->expected ? asked : (asked + server->expected) / 2;
+}
+
+/* Sends the answers that are ready. */
+static void
+answer_clients(Server *server)
+{
+	for (int i = 0; i < server->count; i++)
 	{
 		Client *client = &server->client[i];
 
 		if (client->sock >= 0 && !answer_client(client))
 			close_client(client);
 	}
+}
+
+/* One round: read and judge all, write the log once, answer all. */
+static void
+do_round(Server *server)
+{
+	int asked = take_requests(server);
+
+	if (asked > 0 && server->store->book.sync)
+		gather_requests(server, asked);
+	book_flush(&server->store->book);
+	answer_clients(server);
 	if ((server->poll[0].revents & POLLIN) != 0)
 		accept_clients(server);
 	remove_closed(server);
@@ -271,5 +341,6 @@ serve(Store *store)
 		do_round(server);
 	}
 	unlink(store->socket);
+	book_close(&store->book);
 	say("stopped at record %llu", (unsigned long long) store->book.counter);
 }
