@@ -148,10 +148,10 @@ DECLARE
 BEGIN
     IF num_nulls(act.id, act.institution, act.seq, act.entered_at, act.suite, act.key_number, act.kind, act.by_role, act.body,
                  act.prev_hash, act.hash, act.signature) > 0
-       OR NOT CASE WHEN own = 1 THEN act.institution = sender AND act.kind = 'agree'
-                   ELSE act.kind IN ('agree', 'impose', 'lift')
-                        AND EXISTS (SELECT FROM dcep.institution AS i
-                                     WHERE i.code = act.institution AND i.kind = 'supervisor' AND NOT i.is_here) END THEN
+       OR NOT (CASE WHEN own = 1 THEN act.institution = sender AND act.kind = 'agree'
+                    ELSE act.kind IN ('agree', 'impose', 'lift')
+                         AND EXISTS (SELECT FROM dcep.institution AS i
+                                      WHERE i.code = act.institution AND i.kind = 'supervisor' AND NOT i.is_here) END) THEN
         PERFORM dcep.message_wrong('The act is not the sender''s to tell.');
     END IF;
     chain := dcep.lock_told_chain(act.institution, own);
