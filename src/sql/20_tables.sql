@@ -977,7 +977,7 @@ COMMENT ON COLUMN dcep.message.number IS 'Counts the messages of a sender to a r
 COMMENT ON COLUMN dcep.message.made_at IS 'When it was posted, by the sender''s clock';
 COMMENT ON COLUMN dcep.message.key_number IS 'Key of the sender that signed it';
 COMMENT ON COLUMN dcep.message.suite IS 'The key''s suite, as in dcep.transfer';
-COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, key or institution';
+COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, act, act_done, agreed, key or institution';
 COMMENT ON COLUMN dcep.message.body IS 'JSON, as it was hashed';
 COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in';
 COMMENT ON COLUMN dcep.message.prev_hash IS 'Hash of the message before it; zeros for the first';
@@ -1042,6 +1042,39 @@ CREATE TABLE dcep.node_role (
 COMMENT ON TABLE dcep.node_role IS 'Which database role fetches the messages to which institution''s node; kept by dcep.grant_node(), by name, so that a dump can be restored elsewhere';
 COMMENT ON COLUMN dcep.node_role.role IS 'Name of a role of this cluster';
 COMMENT ON COLUMN dcep.node_role.institution IS 'Whose node it is';
+
+CREATE TABLE dcep.told_chain (
+    institution smallint NOT NULL,
+    receiver    smallint NOT NULL,
+    seq         bigint NOT NULL,
+    head        bytea NOT NULL CHECK (pg_catalog.octet_length(head) = 32),
+    PRIMARY KEY (institution, receiver)
+);
+COMMENT ON TABLE dcep.told_chain IS 'Per institution and node the end of the chain of those of its acts that the node is told of, and the lock under which it grows; on both sides';
+COMMENT ON COLUMN dcep.told_chain.institution IS 'Whose acts';
+COMMENT ON COLUMN dcep.told_chain.receiver IS 'Institution whose node is told of them';
+COMMENT ON COLUMN dcep.told_chain.seq IS 'Number of these acts';
+COMMENT ON COLUMN dcep.told_chain.head IS 'Hash of the last of them';
+
+CREATE TABLE dcep.told_act (
+    act         bigint PRIMARY KEY,
+    institution smallint NOT NULL,
+    receiver    smallint NOT NULL,
+    state       text NOT NULL CHECK (state IN ('sent', 'taken', 'in effect', 'lifted', 'failed')),
+    at          timestamptz,
+    wallets     dcep.wallet_id[],
+    sqlstate    text,
+    reason      text
+);
+COMMENT ON TABLE dcep.told_act IS 'Acts that another node is told of, or has told of, and what has become of them there';
+COMMENT ON COLUMN dcep.told_act.act IS 'The act';
+COMMENT ON COLUMN dcep.told_act.institution IS 'Whose act it is';
+COMMENT ON COLUMN dcep.told_act.receiver IS 'Institution whose node is told of it';
+COMMENT ON COLUMN dcep.told_act.state IS 'sent: no answer yet; taken: an agreement, on the side that was told; in effect, lifted: an order, and its lifting; failed: the node could not do it';
+COMMENT ON COLUMN dcep.told_act.at IS 'When the receiver had done it, by its clock; NULL where this side does not know';
+COMMENT ON COLUMN dcep.told_act.wallets IS 'On the registry: the wallets that the node has found the order to bear on';
+COMMENT ON COLUMN dcep.told_act.sqlstate IS 'Of one that failed: with what';
+COMMENT ON COLUMN dcep.told_act.reason IS 'In words';
 
 -- --- what pg_dump carries ----------------------------------------------------
 

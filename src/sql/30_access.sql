@@ -92,3 +92,9 @@ COMMENT ON FUNCTION dcep.own_institution() IS 'Internal: the institution whose n
 CREATE FUNCTION dcep.is_here(wallet dcep.wallet_id) RETURNS boolean
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'dcep_is_here';
 COMMENT ON FUNCTION dcep.is_here(dcep.wallet_id) IS 'Is this a wallet of an institution whose wallets are in this database?';
+
+CREATE FUNCTION dcep.elsewhere(institution integer) RETURNS integer
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT i.code FROM dcep.institution AS i WHERE i.code = elsewhere.institution AND NOT i.is_here
+$$;
+COMMENT ON FUNCTION dcep.elsewhere(integer) IS 'Internal: an institution that another database serves; NULL where this one does, or there is no such institution';

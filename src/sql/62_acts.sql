@@ -22,6 +22,12 @@ DECLARE
     entered timestamptz;
     signed record;
 BEGIN
+    IF dcep.elsewhere(institution) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('institution %s does not act here', lpad(institution::text, 4, '0')),
+            DETAIL = 'Another database keeps its acts.',
+            HINT = 'An operator acts on its own node; supervisors and the central bank act on the registry.';
+    END IF;
     INSERT INTO dcep.act_chain (institution, seq, head)
     VALUES (enter_act.institution, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT chain FROM dcep.act_chain AS c WHERE c.institution = enter_act.institution FOR UPDATE;
@@ -79,6 +85,7 @@ CREATE FUNCTION dcep.verify_acts(OUT defect text, OUT institution smallint, OUT 
         SELECT a.*, lag(a.seq, 1, 0) OVER w AS before,
                lag(a.hash, 1, decode(repeat('00', 32), 'hex')) OVER w AS hash_before
           FROM dcep.act AS a WINDOW w AS (PARTITION BY a.institution ORDER BY a.seq))
+    -- Of institutions elsewhere there are only those acts that this node was told of: dcep.audit_told().
     SELECT 'content', l.institution, l.seq, l.id, d.wrong
       FROM linked AS l
      CROSS JOIN LATERAL (SELECT dcep.act_defect(l.institution, l.seq, l.prev_hash, l.id, l.entered_at, l.kind, l.by_role,
@@ -86,14 +93,15 @@ CREATE FUNCTION dcep.verify_acts(OUT defect text, OUT institution smallint, OUT 
      WHERE d.wrong IS NOT NULL
     UNION ALL
     SELECT 'gap', l.institution, l.seq, l.id, format('the chain goes from %s to %s', l.before, l.seq)
-      FROM linked AS l WHERE l.seq <> l.before + 1
+      FROM linked AS l WHERE l.seq <> l.before + 1 AND dcep.elsewhere(l.institution) IS NULL
     UNION ALL
     SELECT 'link', l.institution, l.seq, l.id, 'prev_hash is not the hash of the act before it'
-      FROM linked AS l WHERE l.prev_hash <> l.hash_before
+      FROM linked AS l WHERE l.prev_hash <> l.hash_before AND dcep.elsewhere(l.institution) IS NULL
     UNION ALL
     SELECT 'head', COALESCE(c.institution, e.institution), c.seq, e.id, 'the chain''s head is not its last act'
       FROM dcep.act_chain AS c
-      FULL JOIN (SELECT DISTINCT ON (a.institution) a.* FROM dcep.act AS a ORDER BY a.institution, a.seq DESC) AS e
+      FULL JOIN (SELECT DISTINCT ON (a.institution) a.* FROM dcep.act AS a
+                   WHERE dcep.elsewhere(a.institution) IS NULL ORDER BY a.institution, a.seq DESC) AS e
         ON e.institution = c.institution
      WHERE (c.seq, c.head) IS DISTINCT FROM (e.seq, e.hash)
 $$;

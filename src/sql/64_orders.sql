@@ -24,15 +24,48 @@ END
 $$;
 COMMENT ON FUNCTION dcep.require_members(text, text[], text[]) IS 'Internal: a list without repetitions, in order, of known members, or an error (22023)';
 
+CREATE FUNCTION dcep.enter_agreement(terms jsonb, act bigint) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO dcep.agreement AS g
+    VALUES ((terms ->> 'supervisor')::smallint, (terms ->> 'operator')::smallint, terms -> 'visibility' ?| ARRAY['wallets', 'transfers'],
+            terms -> 'visibility' ? 'transfers', (terms ->> 'valid_from')::timestamptz, (terms ->> 'valid_until')::timestamptz,
+            ARRAY(SELECT jsonb_array_elements_text(terms -> 'kinds')), act)
+    ON CONFLICT ON CONSTRAINT agreement_pkey DO UPDATE
+       SET shows_wallets = EXCLUDED.shows_wallets, shows_transfers = EXCLUDED.shows_transfers,
+           valid_from = EXCLUDED.valid_from, valid_until = EXCLUDED.valid_until, kinds = EXCLUDED.kinds, act = EXCLUDED.act
+$$;
+COMMENT ON FUNCTION dcep.enter_agreement(jsonb, bigint) IS 'Internal: makes terms effective that both parties have signed';
+
+-- The caller holds the parties' advisory lock, so that who comes second sees the first.
+CREATE FUNCTION dcep.conclude_agreement(terms jsonb, party integer, act_id bigint) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other dcep.act;
+BEGIN
+    SELECT * INTO other FROM dcep.act AS a
+     WHERE a.institution = (terms ->> 'supervisor')::integer + (terms ->> 'operator')::integer - party AND a.kind = 'agree'
+       AND a.body::jsonb -> 'supervisor' = terms -> 'supervisor' AND a.body::jsonb -> 'operator' = terms -> 'operator'
+     ORDER BY a.seq DESC LIMIT 1;
+    IF terms IS DISTINCT FROM other.body::jsonb - 'told' THEN
+        RETURN false;
+    END IF;
+    PERFORM dcep.enter_agreement(terms, act_id);
+    PERFORM dcep.post_message(e.node, 'agreed', jsonb_build_object('acts', ARRAY[act_id, other.id]))
+       FROM dcep.elsewhere((terms ->> 'operator')::integer) AS e (node) WHERE e.node IS NOT NULL;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION dcep.conclude_agreement(jsonb, integer, bigint) IS
+'Internal: makes terms effective that one party signs where the other has signed the same last, and tells the operator''s node, if it has one; were they?';
+
 CREATE FUNCTION dcep.agree(supervisor integer, operator integer, kinds text[], visibility text[] DEFAULT '{}',
                            valid tstzrange DEFAULT '(,)') RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     party integer;
-    other integer;
+    other_node integer := CASE WHEN dcep.own_institution() = 1 THEN dcep.elsewhere(operator) ELSE 1 END;
     terms jsonb;
     act_id bigint;
-    is_effective boolean;
 BEGIN
     IF supervisor IS NULL OR operator IS NULL OR kinds IS NULL OR visibility IS NULL OR valid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'arguments of agree must not be null';
@@ -50,7 +83,6 @@ BEGIN
             DETAIL = format('It is valid during %s.', valid);
     END IF;
     party := CASE WHEN dcep.caller_acts_for(supervisor) THEN supervisor ELSE operator END;
-    other := supervisor + operator - party;
     terms := jsonb_build_object('supervisor', supervisor, 'operator', operator,
         'kinds', to_jsonb(dcep.require_members('kind of order', kinds, dcep.order_kinds())),
         'visibility', to_jsonb(dcep.require_members('visibility', visibility, ARRAY['wallets', 'transfers'])),
@@ -58,27 +90,17 @@ BEGIN
     -- Both parties may be signing at once: who comes second must see the first.
     PERFORM pg_advisory_xact_lock(3294, supervisor * 10000 + operator);
     act_id := nextval('dcep.act_id_seq');
-    PERFORM dcep.enter_act(party, act_id, 'agree', NULL, terms);
-    is_effective := terms IS NOT DISTINCT FROM
-        (SELECT a.body::jsonb FROM dcep.act AS a
-          WHERE a.institution = other AND a.kind = 'agree'
-            AND (a.body::jsonb ->> 'supervisor')::integer = agree.supervisor
-            AND (a.body::jsonb ->> 'operator')::integer = agree.operator
-          ORDER BY a.seq DESC LIMIT 1);
-    IF is_effective THEN
-        INSERT INTO dcep.agreement AS g
-        VALUES (agree.supervisor, agree.operator, terms -> 'visibility' ?| ARRAY['wallets', 'transfers'],
-                terms -> 'visibility' ? 'transfers', COALESCE(lower(valid), '-infinity'), COALESCE(upper(valid), 'infinity'),
-                ARRAY(SELECT jsonb_array_elements_text(terms -> 'kinds')), act_id)
-        ON CONFLICT ON CONSTRAINT agreement_pkey DO UPDATE
-           SET shows_wallets = EXCLUDED.shows_wallets, shows_transfers = EXCLUDED.shows_transfers,
-               valid_from = EXCLUDED.valid_from, valid_until = EXCLUDED.valid_until, kinds = EXCLUDED.kinds, act = EXCLUDED.act;
+    IF other_node IS NULL THEN
+        PERFORM dcep.enter_act(party, act_id, 'agree', NULL, terms);
+    ELSE
+        PERFORM dcep.tell_act(party, other_node, act_id, 'agree', NULL, terms);
     END IF;
-    RETURN is_effective;
+    -- Between nodes the registry says what is effective.
+    RETURN dcep.own_institution() = 1 AND dcep.conclude_agreement(terms, party, act_id);
 END
 $$;
 COMMENT ON FUNCTION dcep.agree(integer, integer, text[], text[], tstzrange) IS
-'Signs terms between a supervisor and an operator: which kinds of order it may impose there, and what it sees while it has a case open (wallets; transfers, which include wallets). Effective, and true, once both have signed the same terms last; until then what both signed before goes on. No kinds and no visibility end it. By a role of either party. Errors: 22004, 22023, 42501, 55000';
+'Signs terms between a supervisor and an operator: which kinds of order it may impose there, and what it sees while it has a case open (wallets; transfers, which include wallets). Effective, and true, once both have signed the same terms last; until then what both signed before goes on. No kinds and no visibility end it. An operator with a node of its own signs there, the supervisor on the registry, which makes it effective and tells the node; the operator''s call returns false. By a role of either party. Errors: 22004, 22023, 42501, 55000';
 
 -- --- orders ------------------------------------------------------------------
 
@@ -143,7 +165,7 @@ BEGIN
             END IF;
         ELSE
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the target of an order is not understood',
-                HINT = 'It is {"wallet": "..."}, {"holder": "..."} for a wallet and all of its family, {"operator": code, "class": class}, or {"coins": [id, ...]}.';
+                HINT = 'It is {"wallet": "..."}, {"holder": "..."} for a wallet and all of its family, {"operator": code, "class": class}, {"coins": [id, ...]}, or {"operator": code, "coins": [id, ...]} where the operator has a node of its own.';
     END CASE;
 END
 $$;
@@ -189,7 +211,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the time window is empty',
             DETAIL = format('It begins and ends at %s.', daily_from);
     END IF;
-    IF counterparty IS NOT NULL THEN
+    IF dcep.elsewhere(dcep.institution(counterparty)) IS NULL AND counterparty IS NOT NULL THEN
         PERFORM dcep.require_wallet(counterparty);
     END IF;
 END
@@ -210,10 +232,12 @@ CREATE FUNCTION dcep.effects_of(o dcep.control_order) RETURNS SETOF dcep.control
            array_position(dcep.order_kinds(), o.kind)::smallint, o.supervisor
       FROM (SELECT w.wallet::bigint, COALESCE(o.coins[w.n], 0), o.amounts[w.n]
               FROM unnest(o.wallets) WITH ORDINALITY AS w (wallet, n)
+             WHERE dcep.elsewhere(dcep.institution(w.wallet)) IS NULL
             UNION ALL
-            SELECT dcep.class_target(o.operator, o.class), 0, NULL WHERE o.class IS NOT NULL) AS t (target, coin, amount)
+            SELECT dcep.class_target(o.operator, o.class), 0, NULL
+             WHERE o.class IS NOT NULL AND dcep.elsewhere(o.operator) IS NULL) AS t (target, coin, amount)
 $$;
-COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows of dcep.control_effect that an order has until it is lifted';
+COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows of dcep.control_effect that an order has until it is lifted: in this database, not on other nodes';
 
 -- Marks wallets whose orders have changed, so that payments look; each row is touched, so that payments under way see that it changes.
 CREATE FUNCTION dcep.mark_controlled(wallets dcep.wallet_id[]) RETURNS void
@@ -292,6 +316,27 @@ END
 $$;
 COMMENT ON FUNCTION dcep.enter_order(dcep.control_order) IS 'Internal: records an order, as an act too, and puts it into effect';
 
+-- What an order of this database bears on; kind, counterparty and times are there already.
+CREATE FUNCTION dcep.bear_on(o dcep.control_order, target jsonb, amount bigint) RETURNS dcep.control_order
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_target record;
+BEGIN
+    SELECT * INTO STRICT found_target FROM dcep.resolve_target(target);
+    PERFORM dcep.check_order_terms(o.kind, found_target.coins, amount, o.counterparty, o.daily_from, o.daily_until);
+    o.operator := CASE WHEN found_target.class IS NOT NULL THEN found_target.operator END;
+    o.class := found_target.class;
+    o.wallets := found_target.wallets;
+    o.coins := found_target.coins;
+    o.amounts := CASE WHEN o.kind = 'hold_amount' THEN ARRAY(SELECT bear_on.amount FROM unnest(found_target.wallets))
+                      ELSE found_target.amounts END;
+    o.amount := CASE WHEN o.kind <> 'hold_amount' OR o.class IS NOT NULL THEN bear_on.amount END;
+    RETURN o;
+END
+$$;
+COMMENT ON FUNCTION dcep.bear_on(dcep.control_order, jsonb, bigint) IS
+'Internal: an order with the wallets, class and coins of its target, and its amount. Errors: 22023, 22P02, LG305';
+
 CREATE FUNCTION dcep.impose(kind text, target jsonb, case_no text, amount bigint DEFAULT NULL,
                             counterparty dcep.wallet_id DEFAULT NULL, daily_from time DEFAULT NULL, daily_until time DEFAULT NULL,
                             valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT 'infinity',
@@ -299,7 +344,8 @@ CREATE FUNCTION dcep.impose(kind text, target jsonb, case_no text, amount bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     o dcep.control_order;
-    found_target record;
+    attempt text := format('impose %s, case %s, on %s', kind, case_no, target);
+    node integer;
 BEGIN
     IF kind IS NULL OR target IS NULL OR valid_until IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'kind, target and valid_until must not be null';
@@ -307,40 +353,37 @@ BEGIN
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
     PERFORM dcep.require_members('kind of order', ARRAY[kind], dcep.order_kinds());
     PERFORM dcep.require_case_no(case_no);
-    SELECT * INTO STRICT found_target FROM dcep.resolve_target(target);
-    PERFORM dcep.check_order_terms(kind, found_target.coins, amount, counterparty, daily_from, daily_until);
+    o.kind := impose.kind;
+    o.case_no := impose.case_no;
+    o.counterparty := impose.counterparty;
+    o.daily_from := impose.daily_from;
+    o.daily_until := impose.daily_until;
+    node := dcep.node_of_target(target);
+    o := CASE WHEN node IS NULL THEN dcep.bear_on(o, target, amount) ELSE dcep.bear_on_node(o, target, amount) END;
     o.imposed_at := clock_timestamp();
     o.valid_from := COALESCE(impose.valid_from, o.imposed_at);
+    o.valid_until := impose.valid_until;
     IF o.valid_from >= impose.valid_until OR impose.valid_until <= clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the order would end before it begins',
             DETAIL = format('It is valid from %s until %s.', o.valid_from, impose.valid_until);
     END IF;
+    IF node IS NOT NULL THEN
+        -- What is agreed stays so until the order has gone out: its node hears of both in this order.
+        PERFORM pg_advisory_xact_lock_shared(3294, o.supervisor * 10000 + node);
+        PERFORM dcep.check_agreements(o.supervisor, kind, ARRAY[node], attempt);
+        RETURN dcep.send_order(o, target, node);
+    END IF;
     PERFORM dcep.check_agreements(o.supervisor, kind,
-        ARRAY(SELECT found_target.operator WHERE found_target.class IS NOT NULL
-              UNION SELECT dcep.institution(w) FROM unnest(found_target.wallets) AS w),
-        format('impose %s, case %s, on %s', kind, case_no, target));
-    IF found_target.class IS NOT NULL THEN
+        ARRAY(SELECT o.operator WHERE o.class IS NOT NULL UNION SELECT dcep.institution(w) FROM unnest(o.wallets) AS w), attempt);
+    IF o.class IS NOT NULL THEN
         -- No payment is under way: any may be of a wallet of the class.
         LOCK TABLE dcep.transfer IN SHARE ROW EXCLUSIVE MODE;
     END IF;
-    o.kind := impose.kind;
-    o.case_no := impose.case_no;
-    o.valid_until := impose.valid_until;
-    o.operator := CASE WHEN found_target.class IS NOT NULL THEN found_target.operator END;
-    o.class := found_target.class;
-    o.wallets := found_target.wallets;
-    o.coins := found_target.coins;
-    o.amounts := CASE WHEN impose.kind = 'hold_amount'
-                      THEN ARRAY(SELECT impose.amount FROM unnest(found_target.wallets)) ELSE found_target.amounts END;
-    o.amount := CASE WHEN impose.kind <> 'hold_amount' OR o.class IS NOT NULL THEN impose.amount END;
-    o.counterparty := impose.counterparty;
-    o.daily_from := impose.daily_from;
-    o.daily_until := impose.daily_until;
     RETURN dcep.enter_order(o);
 END
 $$;
 COMMENT ON FUNCTION dcep.impose(text, jsonb, text, bigint, dcep.wallet_id, time, time, timestamptz, timestamptz, integer) IS
-'Imposes an order and returns its id; once committed, no payment that starts later passes it. The target is {"wallet": "…"}, {"holder": "…"} (a wallet and its family), {"operator": code, "class": class} or {"coins": [id, …]}. amount: what is held of each wallet, the cap, or the payments a day. valid_from is now unless given, valid_until never. By a supervisor within its agreements; waits for payments of the wallets. Errors: 22004, 22023, 22P02, 42501, 55000, LG220, LG305';
+'Imposes an order and returns its id; once committed, no payment that starts later passes it. The target is {"wallet": "…"}, {"holder": "…"} (a wallet and its family), {"operator": code, "class": class} or {"coins": [id, …]}. What an operator''s node keeps is ordered on the registry, coins by {"operator": code, "coins": [id, …]}: the order takes effect when the node has the message, and dcep.order_status shows its answer. amount: what is held of each wallet, the cap, or the payments a day. valid_from is now unless given, valid_until never. By a supervisor within its agreements; waits for payments of the wallets. Errors: 22004, 22023, 22P02, 42501, 55000, LG220, LG305';
 
 CREATE FUNCTION dcep.lift_order(order_id bigint, act_id bigint, reason text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -372,6 +415,7 @@ CREATE FUNCTION dcep.lift(order_id bigint, reason text) RETURNS void
 DECLARE
     o dcep.control_order;
     act_id bigint;
+    node integer;
 BEGIN
     IF order_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'order must not be null';
@@ -388,11 +432,16 @@ BEGIN
     END IF;
     act_id := nextval('dcep.act_id_seq');
     PERFORM dcep.lift_order(order_id, act_id, reason);
-    PERFORM dcep.enter_act(o.supervisor, act_id, 'lift', o.case_no, jsonb_build_object('order', order_id, 'reason', reason));
+    SELECT t.receiver INTO node FROM dcep.told_act AS t WHERE t.act = order_id;
+    IF node IS NULL THEN
+        PERFORM dcep.enter_act(o.supervisor, act_id, 'lift', o.case_no, jsonb_build_object('order', order_id, 'reason', reason));
+    ELSE
+        PERFORM dcep.tell_act(o.supervisor, node, act_id, 'lift', o.case_no, jsonb_build_object('order', order_id, 'reason', reason));
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.lift(bigint, text) IS
-'Lifts an order; others on the same wallets go on. By the supervisor who imposed it. Errors: 22004, 22023, 42501, 55000 (lifted already)';
+'Lifts an order; others on the same wallets go on. On the registry also one that another node keeps, as soon as the message comes there. By the supervisor who imposed it. Errors: 22004, 22023, 42501, 55000 (lifted already)';
 
 CREATE VIEW dcep.order_status WITH (security_invoker = true) AS
     SELECT o.id, o.supervisor, o.kind, o.case_no,
@@ -400,11 +449,16 @@ CREATE VIEW dcep.order_status WITH (security_invoker = true) AS
                 WHEN o.valid_until <= pg_catalog.clock_timestamp() THEN 'expired'
                 WHEN o.valid_from > pg_catalog.clock_timestamp() THEN 'awaited' ELSE 'in force' END AS status,
            o.imposed_at, o.valid_from, o.valid_until, l.lifted_at, l.reason AS lift_reason,
-           o.wallets, o.operator, o.class, o.coins, o.amounts, o.amount, o.counterparty, o.daily_from, o.daily_until, o.fraud
+           COALESCE(t.wallets, o.wallets) AS wallets, o.operator, o.class, o.coins, o.amounts, o.amount, o.counterparty,
+           o.daily_from, o.daily_until, o.fraud,
+           t.receiver AS node, CASE WHEN u.state = 'lifted' THEN u.state ELSE t.state END AS node_state,
+           COALESCE(u.at, t.at) AS node_at, t.sqlstate AS node_sqlstate, t.reason AS node_reason
       FROM dcep.control_order AS o
-      LEFT JOIN dcep.control_lift AS l ON l.order_id = o.id;
+      LEFT JOIN dcep.control_lift AS l ON l.order_id = o.id
+      LEFT JOIN dcep.told_act AS t ON t.act = o.id
+      LEFT JOIN dcep.told_act AS u ON u.act = l.act;
 COMMENT ON VIEW dcep.order_status IS
-'Orders, as their supervisor, the operators of their wallets and the central bank see them, with their status: awaited, in force, expired, lifted';
+'Orders, as their supervisor, the operators of their wallets and the central bank see them, with their status: awaited, in force, expired, lifted; and of one that went from the registry to a node, which, and whether it is sent, in effect or lifted there since when, or failed with what';
 
 -- --- who sees orders ---------------------------------------------------------
 
@@ -428,6 +482,7 @@ BEGIN
             ('agreement', 'dcep.sees_institution(supervisor) OR dcep.sees_institution(operator) OR dcep.sees_institution(1)'),
             ('control_order', 'dcep.sees_order(id)'),
             ('control_lift', 'dcep.sees_order(order_id)'),
+            ('told_act', 'dcep.sees_institution(institution) OR dcep.sees_institution(receiver) OR dcep.sees_institution(1)'),
             ('recovery', 'dcep.sees_order(order_id)')) AS p (tab, visible)
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE dcep.%I ENABLE ROW LEVEL SECURITY', policy.tab);

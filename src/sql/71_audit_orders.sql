@@ -21,23 +21,30 @@ BEGIN
     UNION ALL
     SELECT 'order without act', o.supervisor, NULL, NULL, format('order %s is not what its act says', o.id)
       FROM dcep.control_order AS o LEFT JOIN dcep.act AS a ON a.id = o.id
-     WHERE (a.kind, a.institution, a.body::jsonb) IS DISTINCT FROM ('impose', o.supervisor, jsonb_strip_nulls(to_jsonb(o)))
+     CROSS JOIN LATERAL (SELECT CASE WHEN dcep.elsewhere(o.supervisor) IS NULL THEN '{}'
+                                     ELSE '{wallets,amounts,coins}' END::text[]) AS f (here)
+     -- What an order that came from the registry bears on was found here: see dcep.audit_told().
+     WHERE (a.kind, a.institution, a.body::jsonb - '{target,told}'::text[] - f.here) IS DISTINCT FROM
+           ('impose', o.supervisor, jsonb_strip_nulls(to_jsonb(o)) - f.here)
     UNION ALL
     SELECT 'act without order', a.institution, NULL, NULL, format('act %s imposed an order that is not there', a.id)
       FROM dcep.act AS a
      WHERE a.kind = 'impose' AND NOT EXISTS (SELECT FROM dcep.control_order AS o WHERE o.id = a.id)
+       AND NOT EXISTS (SELECT FROM dcep.told_act AS t WHERE t.act = a.id AND t.state = 'failed')
     UNION ALL
     SELECT 'lift without act', o.supervisor, NULL, NULL, format('the lifting of order %s is not what its act says', l.order_id)
       FROM dcep.control_lift AS l
       LEFT JOIN dcep.control_order AS o ON o.id = l.order_id
       LEFT JOIN dcep.act AS a ON a.id = l.act
+      LEFT JOIN dcep.told_act AS t ON t.act = l.act AND t.receiver = dcep.own_institution()
      WHERE a.id IS NULL OR a.kind NOT IN ('lift', 'recover') OR (a.body::jsonb ->> 'order')::bigint <> l.order_id
-        OR l.lifted_at > a.entered_at
+        OR l.lifted_at > COALESCE(t.at, a.entered_at)
         OR (a.kind = 'lift' AND (a.institution, a.body::jsonb ->> 'reason') IS DISTINCT FROM (o.supervisor, l.reason))
     UNION ALL
     SELECT 'act without lift', a.institution, NULL, NULL, format('act %s lifted an order that is not on record as lifted', a.id)
       FROM dcep.act AS a
      WHERE a.kind = 'lift' AND NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.act = a.id)
+       AND NOT EXISTS (SELECT FROM dcep.told_act AS t WHERE t.act = a.id AND t.state = 'failed')
     UNION ALL
     SELECT 'effect missing', s.supervisor, CASE WHEN s.target > 0 THEN s.target::dcep.wallet_id END, NULL,
            format('order %s is not in effect as it stands', s.order_id)
@@ -57,7 +64,7 @@ BEGIN
     UNION ALL
     SELECT 'order on unknown wallet', o.supervisor, u.wallet, NULL, format('order %s bears on a wallet that does not exist', o.id)
       FROM dcep.control_order AS o CROSS JOIN LATERAL unnest(o.wallets) AS u (wallet)
-     WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = u.wallet)
+     WHERE NOT EXISTS (SELECT FROM dcep.wallet AS w WHERE w.id = u.wallet) AND dcep.elsewhere(dcep.institution(u.wallet)) IS NULL
     UNION ALL
     SELECT 'recovery without order', NULL, t.payer, t.id, 'no act of two authorities names it'
       FROM dcep.journal(since) AS t
@@ -81,8 +88,11 @@ CREATE FUNCTION dcep.orders_in_force(OUT order_id bigint, OUT kind text, OUT tar
       JOIN dcep.act AS a ON a.id = o.id
       LEFT JOIN dcep.control_lift AS l ON l.order_id = o.id
       LEFT JOIN dcep.act AS f ON f.id = l.act
-     CROSS JOIN LATERAL (SELECT GREATEST(o.valid_from, a.entered_at),
-                                LEAST(o.valid_until, COALESCE(f.entered_at, l.lifted_at))) AS i (from_time, until_time)
+      -- What came from the registry holds from when it was done here.
+      LEFT JOIN dcep.told_act AS t ON t.act = o.id
+      LEFT JOIN dcep.told_act AS u ON u.act = l.act
+     CROSS JOIN LATERAL (SELECT GREATEST(o.valid_from, COALESCE(t.at, a.entered_at)),
+                                LEAST(o.valid_until, COALESCE(u.at, f.entered_at, l.lifted_at))) AS i (from_time, until_time)
      CROSS JOIN LATERAL dcep.effects_of(o) AS e
      WHERE i.from_time < i.until_time
 $$;

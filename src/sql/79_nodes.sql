@@ -428,6 +428,9 @@ BEGIN
     CASE
         WHEN message.kind = 'pay' AND is_registry THEN PERFORM dcep.take_pay(message.sender, body);
         WHEN message.kind IN ('accepted', 'declined') AND is_registry THEN PERFORM dcep.take_answer(message.sender, message.kind, body);
+        WHEN message.kind = 'act' THEN PERFORM dcep.take_act(message.sender, body);
+        WHEN message.kind = 'act_done' AND is_registry THEN PERFORM dcep.take_act_done(message.sender, body);
+        WHEN message.kind = 'agreed' AND NOT is_registry THEN PERFORM dcep.take_agreed(body);
         WHEN message.kind = 'key' THEN PERFORM dcep.take_key(message.sender, body);
         WHEN message.kind = 'credit' AND NOT is_registry THEN PERFORM dcep.take_credit(body);
         WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);

@@ -100,7 +100,7 @@ GRANT EXECUTE ON FUNCTION dcep.agree(integer, integer, text[], text[], tstzrange
 GRANT EXECUTE ON FUNCTION dcep.open_case(text, text, integer), dcep.close_case(integer), dcep.current_case(), dcep.verify_acts()
     TO dcep_supervisor, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.sees_order(bigint) TO dcep_supervisor, dcep_operator, dcep_central_bank;
-GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift, dcep.recovery, dcep.order_status
+GRANT SELECT ON dcep.act, dcep.agreement, dcep.control_order, dcep.control_lift, dcep.recovery, dcep.told_act, dcep.order_status
     TO dcep_supervisor, dcep_operator, dcep_central_bank;
 GRANT EXECUTE ON FUNCTION dcep.report_fraud(bigint, text, text, integer) TO dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.recover(bigint, dcep.wallet_id, integer) TO dcep_supervisor, dcep_central_bank;

@@ -1,0 +1,127 @@
+
+# Nodes in one cluster, each a database, whose messages a test carries by hand: late, twice, or not at all.
+
+package DcepNodes;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(start_nodes query refused as carry settle finish_nodes);
+
+my %database;
+my %session;
+my $node;
+
+# One session a node, kept open: there are hundreds of questions.
+sub ask
+{
+	my ($code, $sql) = @_;
+	my $session = $session{$code} //= do {
+		my %new = (in => '', out => '', err => '');
+		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
+			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
+		\%new;
+	};
+	$session->{timer}->start(300);
+	$session->{$_} = '' for qw(out err);
+	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
+	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
+	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
+	chomp $session->{out};
+	return ($session->{out}, $session->{err});
+}
+
+sub query
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	die "$sql\n$err" if $err =~ /^ERROR/m;
+	return $out;
+}
+
+# What a statement is refused with.
+sub refused
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
+}
+
+# The statement, as a role would run it.
+sub as
+{
+	my ($role, $sql) = @_;
+	return "SET ROLE $role; $sql; RESET ROLE";
+}
+
+# Carries what one has posted to another: all of it, again and again.
+sub carry
+{
+	my ($from, $to, $where) = @_;
+	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
+		. ($where // 'true'));
+	$rows =~ s/\$/\\u0024/g;
+	query($to, "INSERT INTO dcep.message SELECT * FROM json_populate_recordset(NULL::dcep.message, \$x\$$rows\$x\$)");
+	return;
+}
+
+# Carries and takes until nothing moves.
+sub settle
+{
+	my @among = @_ ? @_ : grep { $_ != 1 } sort keys %database;
+	for (1 .. 20)
+	{
+		my $taken = 0;
+		for my $code (@among) { carry($code, 1); carry(1, $code); }
+		$taken += query($_, 'SELECT dcep.work_messages()') for (1, @among);
+		return if $taken == 0;
+	}
+	die 'messages never end';
+}
+
+# Starts a cluster with the registry and the nodes of some operators, joined: with keys of several suites and no demands
+# on who opens wallets; 9 is a supervisor.
+sub start_nodes
+{
+	my @operators = @_;
+	my @suites = ('ed25519', 'p256', 'sm2');
+	%database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
+	$node = PostgreSQL::Test::Cluster->new('nodes');
+	$node->init;
+	$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
+	$node->start;
+	$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
+	query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
+	query(1, "SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank'); SELECT dcep.generate_key(1, 'ed25519'); "
+		. "SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor')");
+	for my $code (@operators)
+	{
+		my $suite = $suites[$code % 3];
+		query(1, "SELECT dcep.enroll_institution($code, 'Bank $code', 'operator', elsewhere => true), dcep.deposit_reserve($code, 100000)");
+		query($code, <<"SQL");
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
+SELECT dcep.generate_key($code, '$suite');
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
+SQL
+		my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
+		query(1, "SELECT dcep.open_line('$facts')");
+		query($code, "SELECT dcep.open_line('$registry')");
+	}
+	settle();
+	return;
+}
+
+sub finish_nodes
+{
+	$_->{run}->finish for values %session;
+	return;
+}
+
+1;
