@@ -21,7 +21,7 @@ BEGIN
     UNION ALL
     SELECT 'order without act', o.supervisor, NULL, NULL, format('order %s is not what its act says', o.id)
       FROM dcep.control_order AS o LEFT JOIN dcep.act AS a ON a.id = o.id
-     WHERE (a.kind, a.institution, a.body::jsonb) IS DISTINCT FROM ('impose', o.supervisor, jsonb_strip_nulls(to_jsonb(o)))
+     WHERE (a.kind, a.institution, a.body::jsonb) IS DISTINCT FROM ('impose', dcep.order_signer(o), jsonb_strip_nulls(to_jsonb(o)))
     UNION ALL
     SELECT 'act without order', a.institution, NULL, NULL, format('act %s imposed an order that is not there', a.id)
       FROM dcep.act AS a
@@ -33,7 +33,7 @@ BEGIN
       LEFT JOIN dcep.act AS a ON a.id = l.act
      WHERE a.id IS NULL OR a.kind NOT IN ('lift', 'recover') OR (a.body::jsonb ->> 'order')::bigint <> l.order_id
         OR l.lifted_at > a.entered_at
-        OR (a.kind = 'lift' AND (a.institution, a.body::jsonb ->> 'reason') IS DISTINCT FROM (o.supervisor, l.reason))
+        OR (a.kind = 'lift' AND (a.institution NOT IN (o.supervisor, dcep.order_signer(o)) OR a.body::jsonb ->> 'reason' IS DISTINCT FROM l.reason))
     UNION ALL
     SELECT 'act without lift', a.institution, NULL, NULL, format('act %s lifted an order that is not on record as lifted', a.id)
       FROM dcep.act AS a

@@ -31,7 +31,8 @@ BEGIN
             UNION ALL SELECT * FROM dcep.audit_identities() WHERE since IS NULL
             UNION ALL SELECT * FROM dcep.audit_devices(since)
             UNION ALL SELECT * FROM dcep.audit_log(since)
-            UNION ALL SELECT * FROM dcep.audit_nodes()) AS d;
+            UNION ALL SELECT * FROM dcep.audit_nodes()
+            UNION ALL SELECT * FROM dcep.audit_cases()) AS d;
 END
 $$;
 COMMENT ON FUNCTION dcep.audit(bigint) IS
