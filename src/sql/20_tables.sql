@@ -1040,7 +1040,7 @@ CREATE TABLE dcep.fraud_case (
     report      bigint NOT NULL,
     origin      smallint NOT NULL,
     transfer    bigint NOT NULL,
-    amount      bigint NOT NULL CHECK (amount > 0),
+    amount      bigint CHECK (amount > 0),
     method      text NOT NULL,
     supervisor  smallint NOT NULL,
     case_no     text NOT NULL,
@@ -1052,17 +1052,17 @@ CREATE TABLE dcep.fraud_case (
 );
 COMMENT ON TABLE dcep.fraud_case IS 'Reports of fraud whose money has gone to other nodes: on the reporter''s node, the registry, and the nodes that it went to';
 COMMENT ON COLUMN dcep.fraud_case.reporter IS 'Institution whose node it was reported on';
-COMMENT ON COLUMN dcep.fraud_case.report IS 'The order there, as dcep.report_fraud() or dcep.report_crossing() returned it';
+COMMENT ON COLUMN dcep.fraud_case.report IS 'The order there, as dcep.report_fraud() or dcep.report_payment() returned it';
 COMMENT ON COLUMN dcep.fraud_case.origin IS 'Institution whose node the reported payment was made on';
 COMMENT ON COLUMN dcep.fraud_case.transfer IS 'The transfer there';
-COMMENT ON COLUMN dcep.fraud_case.amount IS 'What was reported, minor units';
+COMMENT ON COLUMN dcep.fraud_case.amount IS 'What was reported, minor units; NULL until the node that was asked has answered';
 COMMENT ON COLUMN dcep.fraud_case.method IS 'haircut, fifo or poison';
 COMMENT ON COLUMN dcep.fraud_case.supervisor IS 'Who reported it';
 COMMENT ON COLUMN dcep.fraud_case.case_no IS 'Case number or legal basis';
 COMMENT ON COLUMN dcep.fraud_case.valid_until IS 'Until when the money is held, exclusive';
 COMMENT ON COLUMN dcep.fraud_case.act IS 'The act by which the supervisor reported it, as JSON: it verifies with the supervisor''s public key alone';
 COMMENT ON COLUMN dcep.fraud_case.lifted_at IS 'When this node knew that the order was lifted';
-COMMENT ON COLUMN dcep.fraud_case.refused IS 'Why the registry does not follow it; NULL where it does';
+COMMENT ON COLUMN dcep.fraud_case.refused IS 'Why it is not followed; NULL where it is';
 
 CREATE TABLE dcep.fraud_share (
     reporter    smallint NOT NULL,
@@ -1100,7 +1100,7 @@ COMMENT ON TABLE dcep.fraud_account IS 'What has become of a case''s money, node
 COMMENT ON COLUMN dcep.fraud_account.reporter IS 'Institution whose node the case is of';
 COMMENT ON COLUMN dcep.fraud_account.report IS 'The report there';
 COMMENT ON COLUMN dcep.fraud_account.institution IS 'Whose node';
-COMMENT ON COLUMN dcep.fraud_account.given IS 'What it was to follow: of the reporter''s the amount reported, and what came by payments across; minor units, like all of these';
+COMMENT ON COLUMN dcep.fraud_account.given IS 'What it was to follow: of the node that began the amount reported, and what came by payments across; minor units, like all of these';
 COMMENT ON COLUMN dcep.fraud_account.held IS 'What it held';
 COMMENT ON COLUMN dcep.fraud_account.at_institution IS 'What had gone into its operator''s own wallets';
 COMMENT ON COLUMN dcep.fraud_account.outside IS 'What was not held: outside the supervisor''s agreements, or followed no further';

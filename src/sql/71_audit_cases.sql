@@ -9,15 +9,18 @@ CREATE FUNCTION dcep.audit_cases(OUT check_name text, OUT institution smallint, 
       FROM node AS n JOIN dcep.fraud_case AS c ON n.own IN (1, c.reporter)
       LEFT JOIN (SELECT a.reporter, a.report, sum(a.given - a.passed) AS amount FROM dcep.fraud_account AS a GROUP BY 1, 2) AS a
         ON (a.reporter, a.report) = (c.reporter, c.report)
-     WHERE a.amount IS DISTINCT FROM c.amount
+     WHERE COALESCE(a.amount, 0) <> COALESCE(c.amount, 0)
     UNION ALL
     SELECT 'fraud account', a.institution, NULL, NULL, format('report %s of %s: it was given %s and has accounted for %s, messages say %s and %s',
                                                              a.report, a.reporter, a.given, d.done, s.asked, s.answered)
       FROM node AS n JOIN dcep.fraud_account AS a ON n.own = 1
       JOIN dcep.fraud_case AS c ON (c.reporter, c.report) = (a.reporter, a.report)
      CROSS JOIN LATERAL (SELECT a.held + a.at_institution + a.outside + a.redeemed + a.passed) AS d (done)
-     CROSS JOIN LATERAL (SELECT COALESCE(sum(s.share), 0) + CASE WHEN a.institution = a.reporter THEN c.amount ELSE 0 END,
-                                COALESCE(sum(s.answered), 0) + CASE WHEN a.institution = a.reporter THEN c.amount ELSE 0 END
+     CROSS JOIN LATERAL (SELECT CASE WHEN a.institution = CASE WHEN b.institution IS NULL THEN c.origin ELSE c.reporter END
+                                     THEN COALESCE(c.amount, 0) ELSE 0 END
+                           FROM (SELECT) AS always
+                           LEFT JOIN dcep.fraud_account AS b ON (b.reporter, b.report, b.institution) = (c.reporter, c.report, c.reporter)) AS f (amount)
+     CROSS JOIN LATERAL (SELECT COALESCE(sum(s.share), 0) + f.amount, COALESCE(sum(s.answered), 0) + f.amount
                            FROM dcep.fraud_share AS s
                           WHERE (s.reporter, s.report, s.institution) = (a.reporter, a.report, a.institution) AND s.institution <> 1) AS s (asked, answered)
      WHERE (a.given, d.done) IS DISTINCT FROM (s.asked, s.answered)

@@ -35,6 +35,10 @@ DECLARE
     act dcep.act := jsonb_populate_record(NULL::dcep.act, c.act::jsonb);
     wrong text := dcep.carried_act_defect(c.act::jsonb, 'report_fraud', c.supervisor);
 BEGIN
+    IF (act.body::jsonb -> 'amount') = 'null' THEN
+        -- The payment's node has said it since.
+        c.amount := NULL;
+    END IF;
     IF wrong IS NULL AND (act.case_no, act.body::jsonb) IS DISTINCT FROM (c.case_no, dcep.report_terms(c)) THEN
         wrong := 'it says something else';
     END IF;
@@ -64,12 +68,14 @@ BEGIN
     PERFORM dcep.enter_act(o.supervisor, act_id, 'report_fraud', o.case_no, dcep.report_terms(c));
     SELECT to_jsonb(a)::text INTO STRICT c.act FROM dcep.act AS a WHERE a.id = act_id;
     INSERT INTO dcep.fraud_case SELECT c.*;
-    INSERT INTO dcep.fraud_account (reporter, report, institution, given) VALUES (c.reporter, c.report, c.reporter, c.amount);
+    -- What the registry cannot know the node says: it begins there.
+    INSERT INTO dcep.fraud_account (reporter, report, institution, given)
+    VALUES (c.reporter, c.report, CASE WHEN amount IS NULL THEN origin ELSE c.reporter END, COALESCE(c.amount, 0));
     RETURN c;
 END
 $$;
 COMMENT ON FUNCTION dcep.begin_case(dcep.control_order, integer, bigint, bigint, text) IS
-'Internal: enters the case of a report whose money has gone to other nodes, with the act that its messages carry. Errors: 55000';
+'Internal: enters the case of a report whose money has gone to other nodes, with the act that its messages carry; amount NULL where the payment''s node is to say it. Errors: 55000';
 
 -- --- following, on the node where the money is --------------------------------------
 
@@ -152,6 +158,28 @@ $$;
 COMMENT ON FUNCTION dcep.add_share(dcep.fraud_case, dcep.crossing, integer, bigint) IS
 'Internal: notes which part of a payment a node is asked to follow for a case, no more than its amount; returns the part before. Errors: LG701';
 
+-- Several shares may be found in one coin, by poison above all: no more is held than there is.
+CREATE FUNCTION dcep.cap_held(c dcep.fraud_case, ends dcep.stolen_end[]) RETURNS dcep.stolen_end[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH capped AS (
+        SELECT h.wallet, h.amount, GREATEST(LEAST(h.amount, dcep.held_now(h.wallet) - COALESCE(b.amount, 0)), 0)::bigint AS room
+          FROM dcep.held_wallets(ends) AS f CROSS JOIN LATERAL unnest(f.wallets, f.amounts) AS h (wallet, amount)
+          LEFT JOIN (SELECT e.target, sum(e.amount) AS amount
+                       FROM dcep.control_effect AS e
+                      WHERE e.order_id IN (SELECT o.order_id FROM dcep.fraud_hold AS o WHERE (o.reporter, o.report) = (c.reporter, c.report)
+                                           UNION ALL SELECT c.report WHERE c.reporter = dcep.own_institution())
+                      GROUP BY e.target) AS b ON b.target = h.wallet::bigint)
+    SELECT array_agg(ROW(e.fate, e.wallet, e.institution, e.transfer, e.tainted)::dcep.stolen_end) FROM (
+        SELECT u.fate, u.wallet, u.institution, u.transfer, u.tainted FROM unnest(ends) AS u WHERE u.fate <> 'held'
+        UNION ALL
+        SELECT k.fate, k.wallet, dcep.institution(k.wallet), NULL, k.amount
+          FROM (SELECT 'held', p.wallet, p.room FROM capped AS p
+                UNION ALL SELECT 'outside', p.wallet, p.amount - p.room FROM capped AS p) AS k (fate, wallet, amount)
+         WHERE k.amount > 0) AS e (fate, wallet, institution, transfer, tainted)
+$$;
+COMMENT ON FUNCTION dcep.cap_held(dcep.fraud_case, dcep.stolen_end[]) IS
+'Internal: what was found in wallets, no more of each than it holds less what is held there for the case already; the rest is not held';
+
 -- The hold, as the supervisor imposed it on the reporter's node.
 CREATE FUNCTION dcep.hold_for_case(c dcep.fraud_case, paid dcep.crossing, ends dcep.stolen_end[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
@@ -189,7 +217,7 @@ DECLARE
     supervisor integer := CASE WHEN c.lifted_at IS NULL AND c.valid_until > clock_timestamp() THEN c.supervisor END;
 BEGIN
     BEGIN
-        ends := dcep.follow_stolen(paid.local_transfer, part_from, share, c.method, supervisor);
+        ends := dcep.cap_held(c, dcep.follow_stolen(paid.local_transfer, part_from, share, c.method, supervisor));
         PERFORM dcep.hold_for_case(c, paid, ends);
     EXCEPTION WHEN program_limit_exceeded THEN
         ends := ARRAY[ROW('outside', NULL, NULL, NULL, share)::dcep.stolen_end];
@@ -199,6 +227,29 @@ END
 $$;
 COMMENT ON FUNCTION dcep.follow_share(dcep.fraud_case, dcep.crossing, bigint, bigint) IS
 'Internal: follows a share of a payment across, holds what it finds, and returns what to tell of it';
+
+-- The payment that was reported on the registry, and of which that knows nothing.
+CREATE FUNCTION dcep.take_first(c dcep.fraud_case) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    paid dcep.crossing;
+    answer jsonb := jsonb_build_object('reporter', c.reporter, 'report', c.report, 'origin', c.origin, 'transfer', c.transfer);
+BEGIN
+    IF c.origin IS DISTINCT FROM dcep.own_institution() OR c.amount IS NOT NULL THEN
+        PERFORM dcep.message_wrong('The payment is not one of this node.');
+    END IF;
+    SELECT c.origin, t.id, t.amount, t.id INTO paid.origin, paid.transfer, paid.amount, paid.local_transfer
+      FROM dcep.transfer AS t WHERE t.id = c.transfer;
+    IF paid.transfer IS NULL THEN
+        UPDATE dcep.fraud_case AS f SET refused = 'there is no such transfer' WHERE (f.reporter, f.report) = (c.reporter, c.report);
+        PERFORM dcep.post_message(1, 'traced', answer || '{"refused": "there is no such transfer"}');
+        RETURN;
+    END IF;
+    PERFORM dcep.post_message(1, 'traced', dcep.follow_share(c, paid, 0, paid.amount) || answer || jsonb_build_object('share', paid.amount));
+END
+$$;
+COMMENT ON FUNCTION dcep.take_first(dcep.fraud_case) IS
+'Internal: begins to follow a payment of this node that was reported on the registry, or answers that there is none. Errors: LG701';
 
 -- A node of an operator: it is to follow what a payment across has brought here, or back here.
 CREATE FUNCTION dcep.take_trace(body jsonb) RETURNS void
@@ -219,6 +270,10 @@ BEGIN
     c.refused := NULL;
     INSERT INTO dcep.fraud_case SELECT c.* ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT c FROM dcep.fraud_case AS f WHERE (f.reporter, f.report) = (c.reporter, c.report);
+    IF share IS NULL THEN
+        PERFORM dcep.take_first(c);
+        RETURN;
+    END IF;
     SELECT * INTO paid FROM dcep.crossing AS p WHERE p.origin = (body ->> 'origin')::smallint AND p.transfer = (body ->> 'transfer')::bigint;
     IF paid.origin IS NULL AND (body ->> 'origin')::smallint <> own THEN
         -- It was declined, or it would be here: it is where it came from.
@@ -351,33 +406,55 @@ $$;
 COMMENT ON FUNCTION dcep.take_report(integer, jsonb) IS
 'Internal: takes the message that money which was reported has left the sender''s node. Errors: LG701';
 
-CREATE FUNCTION dcep.take_traced(sender integer, body jsonb) RETURNS void
+-- Was the sender asked for what it tells of? Where it was asked how much there is, it says so.
+CREATE FUNCTION dcep.note_answer(INOUT c dcep.fraud_case, sender integer, body jsonb)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    share bigint := (body ->> 'share')::bigint;
-    c dcep.fraud_case;
-    paid dcep.crossing;
+    part bigint := (body ->> 'share')::bigint;
 BEGIN
-    UPDATE dcep.fraud_share AS s SET answered = s.answered + share
+    IF c.amount IS NULL AND c.refused IS NULL
+       AND (c.origin, c.transfer) = (sender::smallint, (body ->> 'transfer')::bigint) AND (part > 0) IS DISTINCT FROM (body ? 'refused') THEN
+        UPDATE dcep.fraud_case AS f SET amount = part, refused = body ->> 'refused' WHERE (f.reporter, f.report) = (c.reporter, c.report)
+        RETURNING * INTO c;
+        UPDATE dcep.fraud_account AS a SET given = COALESCE(part, 0) WHERE (a.reporter, a.report, a.institution) = (c.reporter, c.report, sender);
+        RETURN;
+    END IF;
+    UPDATE dcep.fraud_share AS s SET answered = s.answered + part
      WHERE (s.reporter, s.report, s.origin, s.transfer, s.institution)
-           = ((body ->> 'reporter')::smallint, (body ->> 'report')::bigint, (body ->> 'origin')::smallint, (body ->> 'transfer')::bigint,
-              sender::smallint)
-       AND share > 0 AND s.answered <= s.share - share;
+           = (c.reporter, c.report, (body ->> 'origin')::smallint, (body ->> 'transfer')::bigint, sender::smallint)
+       AND part > 0 AND s.answered <= s.share - part AND NOT body ? 'refused';
     IF NOT FOUND THEN
         PERFORM dcep.message_wrong('The sender was not asked to follow that much of this payment.');
     END IF;
-    SELECT * INTO STRICT c FROM dcep.fraud_case AS f
+END
+$$;
+COMMENT ON FUNCTION dcep.note_answer(dcep.fraud_case, integer, jsonb) IS
+'Internal: notes how much of what a node was asked to follow it has; the case as it is then. Errors: LG701 (it was not asked for that)';
+
+CREATE FUNCTION dcep.take_traced(sender integer, body jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    returned bigint := COALESCE((body ->> 'returned')::bigint, 0);
+    c dcep.fraud_case;
+    paid dcep.crossing;
+BEGIN
+    SELECT * INTO c FROM dcep.fraud_case AS f
      WHERE (f.reporter, f.report) = ((body ->> 'reporter')::smallint, (body ->> 'report')::bigint) FOR UPDATE;
-    SELECT * INTO STRICT paid FROM dcep.crossing AS p
-     WHERE (p.origin, p.transfer) = ((body ->> 'origin')::smallint, (body ->> 'transfer')::bigint);
-    PERFORM dcep.take_answer_of_case(c, sender, share, body);
-    IF (body ->> 'returned')::bigint > 0 THEN
-        IF paid.state <> 'returned' OR paid.origin = sender THEN
-            PERFORM dcep.message_wrong('The payment was not returned.');
-        END IF;
-        PERFORM dcep.pass_share(c, sender, paid, (body ->> 'returned')::bigint);
-        PERFORM dcep.tell_reporter(c);
+    c := dcep.note_answer(c, sender, body);
+    IF body ? 'refused' THEN
+        RETURN;
     END IF;
+    PERFORM dcep.take_answer_of_case(c, sender, (body ->> 'share')::bigint, body);
+    IF returned = 0 THEN
+        RETURN;
+    END IF;
+    SELECT * INTO paid FROM dcep.crossing AS p
+     WHERE (p.origin, p.transfer, p.state) = ((body ->> 'origin')::smallint, (body ->> 'transfer')::bigint, 'returned') AND p.origin <> sender;
+    IF NOT FOUND THEN
+        PERFORM dcep.message_wrong('The payment was not returned.');
+    END IF;
+    PERFORM dcep.pass_share(c, sender, paid, returned);
+    PERFORM dcep.tell_reporter(c);
 END
 $$;
 COMMENT ON FUNCTION dcep.take_traced(integer, jsonb) IS 'Internal: takes the answer of a node that was asked to follow a share. Errors: LG701';
@@ -505,56 +582,77 @@ COMMENT ON FUNCTION dcep.take_of_case(integer, text, jsonb) IS 'Internal: does w
 
 -- --- for supervisors ----------------------------------------------------------------------
 
-CREATE FUNCTION dcep.report_crossing(origin integer, transfer bigint, case_no text, method text DEFAULT 'haircut', supervisor integer DEFAULT NULL)
+-- Whom to ask first about a payment that is reported on the registry: it knows where those across have gone.
+CREATE FUNCTION dcep.begin_to_follow(c dcep.fraud_case, paid dcep.crossing) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    IF paid.origin IS NOT NULL THEN
+        PERFORM dcep.pass_share(c, 1, paid, paid.amount);
+    ELSE
+        PERFORM dcep.post_message(c.origin, 'trace', jsonb_build_object('case', to_jsonb(c), 'origin', c.origin, 'transfer', c.transfer,
+                                                                        'share', NULL));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.begin_to_follow(dcep.fraud_case, dcep.crossing) IS
+'Internal: has a node follow a payment that was reported on the registry: the one that a payment across went to, else its own. Errors: 55000';
+
+CREATE FUNCTION dcep.check_payment_report(origin integer, transfer bigint, case_no text, method text, supervisor integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    earlier bigint;
+BEGIN
+    PERFORM dcep.require_case_no(case_no);
+    PERFORM dcep.require_members('method of tracing', ARRAY[method], ARRAY['poison', 'haircut', 'fifo']);
+    IF NOT EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = check_payment_report.origin AND dcep.own_institution() = 1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('no payment of node %s can be reported here', lpad(origin::text, 4, '0')),
+            DETAIL = 'On the registry payments are reported of nodes that it has a line to.',
+            HINT = 'A payment in this database is reported with dcep.report_fraud().';
+    END IF;
+    -- Two reports of one payment must see each other.
+    PERFORM pg_advisory_xact_lock(3295, supervisor);
+    SELECT f.report INTO earlier FROM dcep.fraud_case AS f
+     WHERE (f.origin, f.transfer, f.supervisor) = (check_payment_report.origin, check_payment_report.transfer, check_payment_report.supervisor)
+       AND f.lifted_at IS NULL AND f.refused IS NULL AND f.valid_until > clock_timestamp();
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this transfer has been reported already',
+            DETAIL = format('Report %s follows it.', earlier);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.check_payment_report(integer, bigint, text, text, integer) IS
+'Internal: may this payment of a node be reported on the registry? Errors: 22023, 55000';
+
+CREATE FUNCTION dcep.report_payment(origin integer, transfer bigint, case_no text, method text DEFAULT 'haircut', supervisor integer DEFAULT NULL)
     RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     o dcep.control_order;
     paid dcep.crossing;
-    earlier bigint;
 BEGIN
     IF origin IS NULL OR transfer IS NULL OR method IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'origin, transfer and method must not be null';
     END IF;
     o.imposed_at := clock_timestamp();
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
-    PERFORM dcep.require_case_no(case_no);
-    PERFORM dcep.require_members('method of tracing', ARRAY[method], ARRAY['poison', 'haircut', 'fifo']);
-    IF dcep.own_institution() <> 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'payments across are reported on the registry',
-            HINT = 'On its payer''s node a payment is reported with dcep.report_fraud().';
-    END IF;
-    SELECT * INTO paid FROM dcep.crossing AS p WHERE (p.origin, p.transfer, p.kind) = (report_crossing.origin, report_crossing.transfer, 'transfer');
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('payment %s of node %s does not exist', transfer, lpad(origin::text, 4, '0')),
-            DETAIL = 'The registry has passed on no such payment between wallets.', HINT = 'dcep.instructions has those that it has passed on.';
-    END IF;
-    PERFORM pg_advisory_xact_lock(3295, o.supervisor);
-    SELECT f.report INTO earlier FROM dcep.fraud_case AS f
-     WHERE (f.origin, f.transfer, f.supervisor) = (paid.origin, paid.transfer, o.supervisor) AND f.lifted_at IS NULL AND f.valid_until > clock_timestamp();
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this transfer has been reported already',
-            DETAIL = format('Report %s follows it.', earlier);
-    END IF;
+    PERFORM dcep.check_payment_report(origin, transfer, case_no, method, o.supervisor);
+    SELECT * INTO paid FROM dcep.crossing AS p WHERE (p.origin, p.transfer) = (report_payment.origin, report_payment.transfer);
     o.kind := 'hold_amount';
-    o.case_no := report_crossing.case_no;
+    o.case_no := report_payment.case_no;
     o.valid_from := clock_timestamp();
     o.valid_until := 'infinity';
+    -- The registry has no wallets of customers: others hold under orders of their own.
     o.wallets := '{}';
     o.amounts := '{}';
     o.id := dcep.enter_order(o);
-    -- It is given to the registry, as if that had the money, and passed on at once.
-    DECLARE
-        c dcep.fraud_case := dcep.begin_case(o, paid.origin, paid.transfer, paid.amount, report_crossing.method);
-    BEGIN
-        PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
-        PERFORM dcep.pass_share(c, 1, paid, paid.amount);
-    END;
+    PERFORM dcep.begin_to_follow(dcep.begin_case(o, origin, transfer, paid.amount, method), paid);
     RETURN o.id;
 END
 $$;
-COMMENT ON FUNCTION dcep.report_crossing(integer, bigint, text, text, integer) IS
-'Reports a payment across nodes on the registry: by the node that it was made on and its transfer there. The node that has the money follows and holds it, and so on, as after dcep.report_fraud(); returns the order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (not the registry, reported already)';
+COMMENT ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) IS
+'Reports a payment of another node, on the registry: by the institution whose node it was made on, and its transfer there. The node that has the money follows and holds it, within the supervisor''s agreements as they are known there, and so on from node to node, as after dcep.report_fraud(). Returns an order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (no such node, reported already)';
 
 CREATE FUNCTION dcep.fraud_status(report bigint, reporter integer DEFAULT NULL, OUT institution smallint, OUT held bigint, OUT under_way bigint,
                                   OUT at_institution bigint, OUT outside bigint, OUT redeemed bigint) RETURNS SETOF record
