@@ -28,9 +28,15 @@ SELECT t.open('f_victim', 2, 1, 1000), t.open('f_crook', 2, 1, 500), t.open('f_m
 SELECT (dcep.transfer(t.w('f_victim'), t.w('f_crook'), 1000)).transfer AS theft \gset
 SELECT t.pay('f_crook', 'f_mule', 1200), t.pay('f_mule', 'f_shop', 300), t.pay('f_mule', 'f_far', 250);
 INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_out', t.w('f_mule'), dcep.vault(2), 210);
-SELECT t.name(wallet) AS wallet, institution, is_house, tainted FROM dcep.stolen_value(:theft, 'haircut') ORDER BY 1;
-SELECT t.name(wallet) AS wallet, institution, is_house, tainted FROM dcep.stolen_value(:theft, 'fifo') ORDER BY 1;
-SELECT sum(tainted) FROM dcep.stolen_value(:theft, 'poison');
+SELECT t.name(wallet) AS wallet, institution, fate, sum(tainted) AS tainted FROM dcep.stolen_value(:theft, 0, 1000, 'haircut', 9003) GROUP BY 1, 2, 3 ORDER BY 1;
+SELECT t.name(wallet) AS wallet, institution, fate, sum(tainted) AS tainted FROM dcep.stolen_value(:theft, 0, 1000, 'fifo', 9003) GROUP BY 1, 2, 3 ORDER BY 1;
+SELECT sum(tainted) FROM dcep.stolen_value(:theft, 0, 1000, 'poison', 9003);
+-- Of a part no more than that is found; the parts of fifo are those of the whole, and add up to it.
+SELECT method, sum(tainted) FROM unnest(ARRAY['poison', 'haircut', 'fifo']) AS method, dcep.stolen_value(:theft, 100, 77, method, NULL) GROUP BY 1 ORDER BY 1;
+SELECT t.name(wallet) AS wallet, fate, sum(tainted) AS tainted
+  FROM (VALUES (0, 250), (250, 500), (750, 250)) AS p (part_from, part), dcep.stolen_value(:theft, p.part_from, p.part, 'fifo', 9003) GROUP BY 1, 2 ORDER BY 1;
+SELECT * FROM dcep.trace_ends(:theft, 1, 1000, 'fifo');
+SELECT * FROM dcep.trace_ends(:theft, 0, -1, 'fifo');
 
 -- Who may not, and what is not understood.
 SELECT t.as_role(role, statement)

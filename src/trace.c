@@ -51,6 +51,7 @@ typedef struct Walk
 	DcepTraceMethod method;
 	DcepTraceLimits limits;
 	int64 first;		   /* the coin that it begins with */
+	DcepTracePart part;	   /* and what of it */
 	MemoryContext context; /* of taints */
 	MemoryContext scratch; /* for one transfer */
 	DcepJournal journal;
@@ -331,7 +332,7 @@ begin(Walk *walk)
 	MemoryContextSwitchTo(walk->context);
 	if (exists)
 	{
-		DcepTaint taint = dcep_taint_whole(walk->method, found.amount);
+		DcepTaint taint = dcep_taint_begin(walk->method, found.amount, walk->part);
 
 		stain(walk, &transfer, (int) (coin & 1), &taint, 0);
 	}
@@ -389,7 +390,7 @@ collect(Walk *walk, DcepTrace *trace)
 static bool
 adds_up(const DcepTrace *trace)
 {
-	int64 rest = trace->coin[0].amount;
+	int64 rest = trace->coin[0].tainted;
 
 	for (int i = 0; i < trace->count; i++)
 		if (trace->coin[i].state != DCEP_TRACE_CONSUMED)
@@ -400,11 +401,12 @@ adds_up(const DcepTrace *trace)
 
 /* Follows a coin's value to where it is now. */
 bool
-dcep_trace_forward(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTraceMethod method,
+dcep_trace_forward(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTracePart part, DcepTraceMethod method,
 				   DcepTraceLimits limits, DcepTrace *trace)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Walk walk = {.config = config, .snapshot = snapshot, .method = method, .limits = limits, .first = coin};
+	Walk walk = {
+		.config = config, .snapshot = snapshot, .method = method, .limits = limits, .first = coin, .part = part};
 	bool found;
 
 	*trace = (DcepTrace){.is_forward = true, .method = method};

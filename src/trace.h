@@ -57,13 +57,12 @@ typedef struct DcepTrace
 } DcepTrace;
 
 /*
- * Follows a coin's value to where it is now. Every coin that has some of it is in the trace, once.
- * With haircut and fifo, what the coins that are not DCEP_TRACE_CONSUMED have adds up to the first coin's amount,
- * also where the trace is cut: then it is the state after the transfers that were followed.
+ * Follows a part of a coin's value, which is within it, to where it is now. Every coin that has some of it is in the
+ * trace, once. With haircut and fifo, what the coins that are not DCEP_TRACE_CONSUMED have adds up to the part, also where the trace is cut: then it is the state after the transfers that were followed.
  * False where no transfer minted such a coin. XX001 where the journal is damaged.
  */
-extern bool dcep_trace_forward(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTraceMethod method,
-							   DcepTraceLimits limits, DcepTrace *trace);
+extern bool dcep_trace_forward(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTracePart part,
+							   DcepTraceMethod method, DcepTraceLimits limits, DcepTrace *trace);
 
 /* Follows a coin back to the issues that it came from: every coin consumed on the way is in the trace, once. */
 extern bool dcep_trace_back(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTraceLimits limits,

@@ -18,6 +18,7 @@ PG_FUNCTION_INFO_V1(dcep_trace_forward_coin);
 PG_FUNCTION_INFO_V1(dcep_trace_back_transfer);
 PG_FUNCTION_INFO_V1(dcep_trace_back_coin);
 PG_FUNCTION_INFO_V1(dcep_trace_live);
+PG_FUNCTION_INFO_V1(dcep_trace_ends);
 
 static const char *const method_names[] =
 	{[DCEP_TRACE_POISON] = "poison", [DCEP_TRACE_HAIRCUT] = "haircut", [DCEP_TRACE_FIFO] = "fifo"};
@@ -81,6 +82,20 @@ refuse_start(const char *what, int64 id)
 		 errhint("Traces begin at transfers that the role sees, within a case: dcep.open_case() opens one.")));
 }
 
+/* What of a coin the trace begins with: all of it, or the part that was asked for. */
+static void
+set_part(DcepTraceCall *call, int64 amount)
+{
+	if (call->part.amount == 0)
+		call->part.amount = amount;
+	if (call->part.from < 0 || call->part.from > amount || call->part.amount < 0 ||
+		call->part.amount > amount - call->part.from)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the coin has no such part"),
+						errdetail("The coin is worth " INT64_FORMAT ", the part is " INT64_FORMAT ", from " INT64_FORMAT
+								  " on.",
+								  amount, call->part.amount, call->part.from)));
+}
+
 /* Finds the transfer of a coin; an error where there is none or the caller may not see it. */
 static void
 find_start(DcepTraceCall *call, const char *what, int64 id, int64 coin, const char *hint)
@@ -104,6 +119,7 @@ find_start(DcepTraceCall *call, const char *what, int64 id, int64 coin, const ch
 				 errhint("%s", hint)));
 	dcep_journal_close(&journal);
 	call->coin = coin;
+	set_part(call, described.amount);
 }
 
 /* Begins with the coin of the payee. */
@@ -137,9 +153,9 @@ begin_call(FunctionCallInfo fcinfo, DcepTraceCall *call, bool is_forward)
 void
 dcep_trace_call_run(const DcepTraceCall *call, DcepTrace *trace)
 {
-	bool found = call->is_forward
-					 ? dcep_trace_forward(call->config, call->snapshot, call->coin, call->method, call->limits, trace)
-					 : dcep_trace_back(call->config, call->snapshot, call->coin, call->limits, trace);
+	bool found = call->is_forward ? dcep_trace_forward(call->config, call->snapshot, call->coin, call->part,
+													   call->method, call->limits, trace)
+								  : dcep_trace_back(call->config, call->snapshot, call->coin, call->limits, trace);
 
 	if (!found)
 		elog(ERROR, "coin " INT64_FORMAT " is gone", call->coin);
@@ -285,6 +301,17 @@ put_live(ReturnSetInfo *result, const DcepTrace *trace)
 	}
 }
 
+/* Makes the trace of a call that must not be cut. */
+static void
+run_complete(DcepTraceCall *call, DcepTrace *trace)
+{
+	dcep_trace_call_run(call, trace);
+	if (trace->is_cut)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("trace has more rows than max_rows"),
+						errdetail("More than %d coins had some of the value.", call->limits.max_rows),
+						errhint("Raise max_rows, or see how far dcep.trace_forward() comes.")));
+}
+
 /* dcep.trace_live(transfer, method, max_rows): the live coins that have some of it, complete or an error */
 Datum
 dcep_trace_live(PG_FUNCTION_ARGS)
@@ -298,12 +325,45 @@ dcep_trace_live(PG_FUNCTION_ARGS)
 	dcep_require_at_most("max_rows", call.limits.max_rows, DCEP_TRACE_ROWS_MAX);
 	begin_call(fcinfo, &call, true);
 	dcep_trace_begin_transfer(&call, PG_GETARG_INT64(0));
-	dcep_trace_call_run(&call, &trace);
-	if (trace.is_cut)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("trace has more rows than max_rows"),
-						errdetail("More than %d coins had some of the value.", call.limits.max_rows),
-						errhint("Raise max_rows, or see how far dcep.trace_forward() comes.")));
+	run_complete(&call, &trace);
 	put_live((ReturnSetInfo *) fcinfo->resultinfo, &trace);
+	UnregisterSnapshot(call.snapshot);
+	return (Datum) 0;
+}
+
+/* Returns one row a coin in which the trace ends. */
+static void
+put_ends(ReturnSetInfo *result, const DcepTrace *trace)
+{
+	for (int i = 0; i < trace->count; i++)
+	{
+		const DcepTracedCoin *coin = &trace->coin[i];
+		Row row = {0};
+
+		if (coin->state == DCEP_TRACE_CONSUMED)
+			continue;
+		add_column(&row, Int64GetDatum(coin->id), false);
+		add_column(&row, WalletIdGetDatum(coin->owner), false);
+		add_column(&row, Int64GetDatum(coin->tainted), false);
+		add_column(&row, CStringGetTextDatum(state_names[coin->state]), false);
+		tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
+	}
+}
+
+/* dcep.trace_ends(transfer, part_from, part, method): where a part of a payment is now, complete or an error */
+Datum
+dcep_trace_ends(PG_FUNCTION_ARGS)
+{
+	DcepTraceCall call = {.limits = {.max_depth = DCEP_TRACE_NO_DEPTH, .max_rows = DCEP_TRACE_ROWS_MAX}};
+	DcepTrace trace;
+
+	dcep_require_arguments(fcinfo, 0, 4, "transfer, part_from, part and method");
+	call.part = (DcepTracePart){.from = PG_GETARG_INT64(1), .amount = PG_GETARG_INT64(2)};
+	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	begin_call(fcinfo, &call, true);
+	dcep_trace_begin_transfer(&call, PG_GETARG_INT64(0));
+	run_complete(&call, &trace);
+	put_ends((ReturnSetInfo *) fcinfo->resultinfo, &trace);
 	UnregisterSnapshot(call.snapshot);
 	return (Datum) 0;
 }

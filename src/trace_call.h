@@ -18,7 +18,8 @@ typedef struct DcepTraceCall
 {
 	const DcepConfig *config;
 	Snapshot snapshot;
-	int64 coin; /* the one that it begins with */
+	int64 coin;			/* the one that it begins with */
+	DcepTracePart part; /* what of it; of amount 0: all */
 	bool is_forward;
 	DcepTraceMethod method;
 	DcepTraceLimits limits;

@@ -7,17 +7,18 @@
 
 static const DcepTaint clean = {0};
 
-/* All of a coin. */
+/* A part of a coin. */
 DcepTaint
-dcep_taint_whole(DcepTraceMethod method, int64 amount)
+dcep_taint_begin(DcepTraceMethod method, int64 amount, DcepTracePart part)
 {
-	DcepTaint taint = {.amount = amount};
+	DcepTaint taint = {.amount = part.amount};
 
+	Assert(part.from >= 0 && part.amount > 0 && part.amount <= amount - part.from);
 	if (method == DCEP_TRACE_FIFO)
 	{
 		DcepStretch *stretch = palloc(sizeof(DcepStretch));
 
-		*stretch = (DcepStretch){.to = amount};
+		*stretch = (DcepStretch){.from = part.from, .to = part.from + part.amount};
 		taint.stretch = stretch;
 		taint.count = 1;
 		taint.end = amount;

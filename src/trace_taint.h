@@ -43,6 +43,13 @@ typedef struct DcepTaint
 	int64 end;	  /* fifo: and where they cease to speak of it: the rest of the coin is clean */
 } DcepTaint;
 
+/* What of a coin a trace begins with: `amount` minor units of it, from `from` on. */
+typedef struct DcepTracePart
+{
+	int64 from;
+	int64 amount;
+} DcepTracePart;
+
 /* An input of a transfer. */
 typedef struct DcepTaintInput
 {
@@ -53,8 +60,8 @@ typedef struct DcepTaintInput
 /* value * part / whole, rounded down, for 0 <= part <= whole; 0 where the whole is. */
 extern int64 dcep_taint_share(int64 value, int64 part, int64 whole);
 
-/* All of a coin; palloc'd parts. */
-extern DcepTaint dcep_taint_whole(DcepTraceMethod method, int64 amount);
+/* A part of a coin of that amount; which part it is, from where on, matters to fifo alone. Palloc'd parts. */
+extern DcepTaint dcep_taint_begin(DcepTraceMethod method, int64 amount, DcepTracePart part);
 
 /*
  * Passes taint from the inputs, in their order, to the payee's coin (out[0]) and the change (out[1]). The caller has

@@ -239,6 +239,14 @@ CREATE FUNCTION dcep.effects_of(o dcep.control_order) RETURNS SETOF dcep.control
 $$;
 COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows of dcep.control_effect that an order has until it is lifted: in this database, not on other nodes';
 
+-- What a supervisor has ordered on another node is entered here by the operator whose node this is.
+CREATE FUNCTION dcep.order_signer(o dcep.control_order) RETURNS smallint
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM dcep.fraud_hold AS h WHERE h.order_id = o.id) THEN dcep.own_institution() ELSE o.supervisor END
+$$;
+COMMENT ON FUNCTION dcep.order_signer(dcep.control_order) IS
+'Internal: whose act imposed an order: the supervisor''s, or that of the operator whose node was told of it';
+
 -- Marks wallets whose orders have changed, so that payments look; each row is touched, so that payments under way see that it changes.
 CREATE FUNCTION dcep.mark_controlled(wallets dcep.wallet_id[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -438,6 +446,7 @@ BEGIN
     ELSE
         PERFORM dcep.tell_act(o.supervisor, node, act_id, 'lift', o.case_no, jsonb_build_object('order', order_id, 'reason', reason));
     END IF;
+    PERFORM dcep.release_across(order_id, act_id);
 END
 $$;
 COMMENT ON FUNCTION dcep.lift(bigint, text) IS

@@ -21,11 +21,12 @@ BEGIN
     UNION ALL
     SELECT 'order without act', o.supervisor, NULL, NULL, format('order %s is not what its act says', o.id)
       FROM dcep.control_order AS o LEFT JOIN dcep.act AS a ON a.id = o.id
-     CROSS JOIN LATERAL (SELECT CASE WHEN dcep.elsewhere(o.supervisor) IS NULL THEN '{}'
+     CROSS JOIN LATERAL (SELECT dcep.order_signer(o)) AS s (signer)
+     CROSS JOIN LATERAL (SELECT CASE WHEN dcep.elsewhere(s.signer) IS NULL THEN '{}'
                                      ELSE '{wallets,amounts,coins}' END::text[]) AS f (here)
      -- What an order that came from the registry bears on was found here: see dcep.audit_told().
      WHERE (a.kind, a.institution, a.body::jsonb - '{target,told}'::text[] - f.here) IS DISTINCT FROM
-           ('impose', o.supervisor, jsonb_strip_nulls(to_jsonb(o)) - f.here)
+           ('impose', s.signer, jsonb_strip_nulls(to_jsonb(o)) - f.here)
     UNION ALL
     SELECT 'act without order', a.institution, NULL, NULL, format('act %s imposed an order that is not there', a.id)
       FROM dcep.act AS a
@@ -39,7 +40,7 @@ BEGIN
       LEFT JOIN dcep.told_act AS t ON t.act = l.act AND t.receiver = dcep.own_institution()
      WHERE a.id IS NULL OR a.kind NOT IN ('lift', 'recover') OR (a.body::jsonb ->> 'order')::bigint <> l.order_id
         OR l.lifted_at > COALESCE(t.at, a.entered_at)
-        OR (a.kind = 'lift' AND (a.institution, a.body::jsonb ->> 'reason') IS DISTINCT FROM (o.supervisor, l.reason))
+        OR (a.kind = 'lift' AND (a.institution NOT IN (o.supervisor, dcep.order_signer(o)) OR a.body::jsonb ->> 'reason' IS DISTINCT FROM l.reason))
     UNION ALL
     SELECT 'act without lift', a.institution, NULL, NULL, format('act %s lifted an order that is not on record as lifted', a.id)
       FROM dcep.act AS a

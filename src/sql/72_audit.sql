@@ -32,7 +32,8 @@ BEGIN
             UNION ALL SELECT * FROM dcep.audit_devices(since)
             UNION ALL SELECT * FROM dcep.audit_log(since)
             UNION ALL SELECT * FROM dcep.audit_nodes()
-            UNION ALL SELECT * FROM dcep.audit_told()) AS d;
+            UNION ALL SELECT * FROM dcep.audit_told()
+            UNION ALL SELECT * FROM dcep.audit_cases()) AS d;
 END
 $$;
 COMMENT ON FUNCTION dcep.audit(bigint) IS

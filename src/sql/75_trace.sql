@@ -8,7 +8,7 @@ CREATE FUNCTION dcep.trace_forward(transfer bigint, method text DEFAULT 'haircut
     RETURNS SETOF record
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_forward_transfer';
 COMMENT ON FUNCTION dcep.trace_forward(bigint, text, integer, integer) IS
-'Follows the coin that a transfer''s payee got to where its value is now: one row a coin that had or has some of it, tainted in minor units, by poison (an upper bound), haircut (in proportion) or fifo (first in, first out). State: live, consumed (by consumed_by), redeemed (no coin), cut (max_depth or max_rows left out what follows), lost (see dcep.audit()). With haircut and fifo, tainted of the rows that are not consumed adds up to the first row''s amount. max_depth: transfers to follow, 0 or more, NULL for all; max_rows: 1 to 1,000,000. A wallet that the caller does not see is NULL. About 10 microseconds a row, and each chain on the way is read once. By supervisors and the central bank. Errors: 22004, 22023, 42501, XX001';
+'Follows the coin that a transfer''s payee got to where its value is now: one row a coin that had or has some of it, tainted in minor units, by poison (an upper bound), haircut (in proportion) or fifo (first in, first out). State: live, consumed (by consumed_by), redeemed (no coin), cut (max_depth or max_rows left out what follows), elsewhere (another node has it: dcep.trace_payment()), lost (see dcep.audit()). With haircut and fifo, tainted of the rows that are not consumed adds up to the first row''s amount. max_depth: transfers to follow, 0 or more, NULL for all; max_rows: 1 to 1,000,000. A wallet that the caller does not see is NULL. About 10 microseconds a row, and each chain on the way is read once. By supervisors and the central bank. Errors: 22004, 22023, 42501, XX001';
 
 CREATE FUNCTION dcep.trace_forward_coin(coin_id bigint, method text DEFAULT 'haircut', max_depth integer DEFAULT NULL,
                                         max_rows integer DEFAULT 100000,
@@ -83,6 +83,13 @@ CREATE FUNCTION dcep.trace_live(transfer bigint, method text DEFAULT 'haircut', 
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_live';
 COMMENT ON FUNCTION dcep.trace_live(bigint, text, integer) IS
 'The live coins that have some of what a transfer''s payee got, and how much: the live rows of dcep.trace_forward(), complete or an error. Errors: 22004, 22023, 42501, 54000 (more than max_rows coins on the way), XX001';
+
+CREATE FUNCTION dcep.trace_ends(transfer bigint, part_from bigint, part bigint, method text,
+                                OUT coin bigint, OUT wallet dcep.wallet_id, OUT tainted bigint, OUT state text)
+    RETURNS SETOF record
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_ends';
+COMMENT ON FUNCTION dcep.trace_ends(bigint, bigint, bigint, text) IS
+'Internal: where a part of what a transfer''s payee got is now, in minor units, from part_from on (0 is the beginning; it matters to fifo alone), a part of 0 for all: the rows of dcep.trace_forward() that are not consumed, complete or an error, all wallets shown. Errors: 22004, 22023, 42501, 54000, XX001';
 
 -- --- pictures ----------------------------------------------------------------
 

@@ -1,21 +1,86 @@
 -- Stolen money: held wherever it has gone, and given back by order of two authorities.
 
--- What is left of a transfer's value in clients' wallets, wallet by wallet, and
--- what has gone into vaults or was redeemed. Poisoned sums are more than was stolen: no more than that is held.
-CREATE FUNCTION dcep.stolen_value(transfer bigint, method text, OUT wallet dcep.wallet_id, OUT institution smallint,
-                                  OUT is_house boolean, OUT tainted bigint) RETURNS SETOF record
+CREATE TYPE dcep.stolen_end AS (
+    fate        text,
+    wallet      dcep.wallet_id,
+    institution smallint,
+    transfer    bigint,
+    tainted     bigint
+);
+COMMENT ON TYPE dcep.stolen_end IS 'Internal: where stolen value is: fate (held: in a client''s wallet where it can be held; at_institution; outside the supervisor''s agreements, or lost; redeemed; left: on its way to another node or there), wallet, its institution, the transfer that minted the coin, how much (minor units)';
+
+-- Where a part of a transfer's value is, coin by coin. Poisoned sums are more than was stolen: no more than that is
+-- taken, and what is here before what is not.
+CREATE FUNCTION dcep.stolen_coins(transfer bigint, part_from bigint, part bigint, method text,
+                                  OUT wallet dcep.wallet_id, OUT minted_by bigint, OUT state text, OUT tainted bigint) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH live AS (
-        SELECT l.wallet, l.institution, w.class = 0 AS is_house, l.tainted,
-               t.amount - COALESCE(sum(l.tainted) OVER (ORDER BY l.coin ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS missing
-          FROM dcep.trace_live(stolen_value.transfer, stolen_value.method) AS l
-          JOIN dcep.wallet AS w ON w.id = l.wallet
-          JOIN dcep.transfer AS t ON t.id = stolen_value.transfer)
-    SELECT l.wallet, l.institution, l.is_house, sum(LEAST(l.tainted, l.missing))::bigint
-      FROM live AS l WHERE LEAST(l.tainted, l.missing) > 0 GROUP BY 1, 2, 3 ORDER BY 1
+    WITH ends AS (
+        SELECT e.*, part - COALESCE(sum(e.tainted) OVER (ORDER BY e.state <> 'live', e.coin ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                                    0) AS missing
+          FROM dcep.trace_ends(stolen_coins.transfer, stolen_coins.part_from, stolen_coins.part, stolen_coins.method) AS e)
+    SELECT e.wallet, e.coin / 2, e.state, LEAST(e.tainted, e.missing)::bigint FROM ends AS e WHERE LEAST(e.tainted, e.missing) > 0
 $$;
-COMMENT ON FUNCTION dcep.stolen_value(bigint, text) IS
-'Internal: where the value of a transfer''s payee coin is now, by wallet, no more than its amount in all; is_house says that it is an institution''s own wallet. Errors: 22023, 54000';
+COMMENT ON FUNCTION dcep.stolen_coins(bigint, bigint, bigint, text) IS
+'Internal: the rows of dcep.trace_ends(), no more than the part in all. Errors: 22023, 54000';
+
+-- What another node has returned goes on from where it came back.
+CREATE FUNCTION dcep.stolen_value(transfer bigint, part_from bigint, part bigint, method text, supervisor integer)
+    RETURNS SETOF dcep.stolen_end
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT s.*, c.state AS crossing, c.local_transfer AS back, w.class
+          FROM dcep.stolen_coins(transfer, part_from, part, method) AS s
+          LEFT JOIN dcep.wallet AS w ON w.id = s.wallet
+          LEFT JOIN dcep.crossing AS c ON s.state <> 'live' AND c.origin = dcep.own_institution() AND c.transfer = s.minted_by
+    LOOP
+        IF found.crossing = 'returned' THEN
+            RETURN QUERY SELECT * FROM dcep.stolen_value(found.back, 0, found.tainted, method, supervisor);
+        ELSE
+            RETURN NEXT (CASE WHEN found.state = 'live' AND found.class = 0 THEN 'at_institution'
+                              WHEN found.state = 'live' AND dcep.is_agreed(supervisor, dcep.institution(found.wallet), 'hold_amount') THEN 'held'
+                              WHEN found.state = 'elsewhere' OR (found.state = 'redeemed' AND found.crossing = 'pending') THEN 'left'
+                              WHEN found.state = 'redeemed' THEN 'redeemed' ELSE 'outside' END,
+                         found.wallet, dcep.institution(found.wallet), found.minted_by, found.tainted)::dcep.stolen_end;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION dcep.stolen_value(bigint, bigint, bigint, text, integer) IS
+'Internal: where a part of the value of a transfer''s payee coin is now, and what can be held of it for a supervisor; what was returned to this node is followed on. Errors: 22023, 54000';
+
+-- Follows, holds on, and follows again until nothing has moved on meanwhile. Each wallet that is reached
+-- is touched, so that payments which begin now are refused, and those under way are waited for.
+CREATE FUNCTION dcep.follow_stolen(transfer bigint, part_from bigint, part bigint, method text, supervisor integer) RETURNS dcep.stolen_end[]
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ends dcep.stolen_end[];
+    found_wallets dcep.wallet_id[];
+    reached dcep.wallet_id[] := ARRAY[]::dcep.wallet_id[];
+BEGIN
+    LOOP
+        ends := ARRAY(SELECT s FROM dcep.stolen_value(transfer, part_from, part, method, supervisor) AS s);
+        found_wallets := ARRAY(SELECT DISTINCT e.wallet FROM unnest(ends) AS e WHERE e.fate = 'held');
+        EXIT WHEN found_wallets <@ reached;
+        PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (found_wallets) ORDER BY w.id FOR NO KEY UPDATE;
+        UPDATE dcep.wallet AS w SET flags = w.flags WHERE w.id = ANY (found_wallets) AND w.id <> ALL (reached);
+        PERFORM dcep.lock_wallet(u.w) FROM unnest(found_wallets) AS u (w) WHERE u.w <> ALL (reached);
+        reached := reached || found_wallets;
+    END LOOP;
+    RETURN ends;
+END
+$$;
+COMMENT ON FUNCTION dcep.follow_stolen(bigint, bigint, bigint, text, integer) IS
+'Internal: dcep.stolen_value(), with the wallets in which it can be held locked. Errors: 22023, 40P01, 54000';
+
+CREATE FUNCTION dcep.held_wallets(ends dcep.stolen_end[], OUT wallets dcep.wallet_id[], OUT amounts bigint[])
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(array_agg(h.wallet ORDER BY h.wallet), '{}'), COALESCE(array_agg(h.amount ORDER BY h.wallet), '{}')
+      FROM (SELECT e.wallet, sum(e.tainted)::bigint AS amount FROM unnest(ends) AS e WHERE e.fate = 'held' GROUP BY e.wallet) AS h
+$$;
+COMMENT ON FUNCTION dcep.held_wallets(dcep.stolen_end[]) IS 'Internal: what is to be held, by wallet';
 
 CREATE FUNCTION dcep.report_fraud(transfer bigint, case_no text, method text DEFAULT 'haircut', supervisor integer DEFAULT NULL)
     RETURNS bigint
@@ -23,9 +88,10 @@ CREATE FUNCTION dcep.report_fraud(transfer bigint, case_no text, method text DEF
 DECLARE
     o dcep.control_order;
     earlier bigint;
-    found_wallets dcep.wallet_id[];
-    reached dcep.wallet_id[] := ARRAY[]::dcep.wallet_id[];
+    stolen bigint;
+    ends dcep.stolen_end[];
     outside text;
+    has_left boolean;
 BEGIN
     IF transfer IS NULL OR method IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'transfer and method must not be null';
@@ -33,7 +99,8 @@ BEGIN
     o.imposed_at := clock_timestamp();
     o.supervisor := dcep.require_authority(supervisor, ARRAY['supervisor']);
     PERFORM dcep.require_case_no(case_no);
-    IF NOT EXISTS (SELECT FROM dcep.transfer AS t WHERE t.id = report_fraud.transfer) THEN
+    SELECT t.amount INTO stolen FROM dcep.transfer AS t WHERE t.id = report_fraud.transfer;
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('transfer %s does not exist', transfer);
     END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -47,23 +114,14 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this transfer has been reported already',
             DETAIL = format('Order %s holds what was found of it.', earlier);
     END IF;
-    -- Follows, holds on, and follows again until nothing has moved on meanwhile. Each wallet that is reached
-    -- is touched, so that payments which begin now are refused, and those under way are waited for.
-    LOOP
-        SELECT array_agg(s.wallet), array_agg(s.tainted) INTO found_wallets, o.amounts
-          FROM dcep.stolen_value(transfer, method) AS s
-         WHERE NOT s.is_house AND dcep.is_agreed(o.supervisor, s.institution, 'hold_amount');
-        EXIT WHEN found_wallets IS NULL OR found_wallets <@ reached;
-        PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (found_wallets) ORDER BY w.id FOR NO KEY UPDATE;
-        UPDATE dcep.wallet AS w SET flags = w.flags WHERE w.id = ANY (found_wallets) AND w.id <> ALL (reached);
-        PERFORM dcep.lock_wallet(u.w) FROM unnest(found_wallets) AS u (w) WHERE u.w <> ALL (reached);
-        reached := reached || found_wallets;
-    END LOOP;
+    ends := dcep.follow_stolen(transfer, 0, stolen, method, o.supervisor);
+    SELECT h.wallets, h.amounts INTO o.wallets, o.amounts FROM dcep.held_wallets(ends) AS h;
     SELECT string_agg(format('%s at institution %s%s', s.amount, lpad(s.institution::text, 4, '0'),
-                             CASE WHEN s.is_house THEN ' itself' ELSE '' END), ', ' ORDER BY s.institution, s.is_house) INTO outside
-      FROM (SELECT v.institution, v.is_house, sum(v.tainted) AS amount FROM dcep.stolen_value(transfer, method) AS v
-             WHERE v.wallet <> ALL (COALESCE(found_wallets, '{}')) GROUP BY 1, 2) AS s;
-    IF found_wallets IS NULL THEN
+                             CASE s.fate WHEN 'at_institution' THEN ' itself' ELSE '' END), ', ' ORDER BY s.institution, s.fate DESC) INTO outside
+      FROM (SELECT e.institution, e.fate, sum(e.tainted) AS amount FROM unnest(ends) AS e
+             WHERE e.fate IN ('at_institution', 'outside') GROUP BY 1, 2) AS s;
+    has_left := EXISTS (SELECT FROM unnest(ends) AS e WHERE e.fate = 'left');
+    IF o.wallets = '{}' AND NOT has_left THEN
         IF outside IS NOT NULL THEN
             PERFORM dcep.keep_refusal('LG220', 'the money is outside the supervisor''s agreements', o.supervisor,
                                       format('report fraud, case %s, of transfer %s', case_no, transfer));
@@ -80,13 +138,16 @@ BEGIN
     o.case_no := report_fraud.case_no;
     o.valid_from := clock_timestamp();
     o.valid_until := 'infinity';
-    o.wallets := found_wallets;
     o.fraud := transfer;
-    RETURN dcep.enter_order(o);
+    o.id := dcep.enter_order(o);
+    IF has_left THEN
+        PERFORM dcep.report_across(o, stolen, method, ends);
+    END IF;
+    RETURN o.id;
 END
 $$;
 COMMENT ON FUNCTION dcep.report_fraud(bigint, text, text, integer) IS
-'Holds the value that a transfer moved to its payee, wherever it is now among wallets of the supervisor''s agreements (hold_amount), by an order whose id it returns; other money of these wallets stays free. Methods: haircut, fifo, poison (no more than the amount). What sits in vaults or outside agreements is named in a warning. By a supervisor, in read committed. Can deadlock with payments (40P01): repeat. Errors: 0A000, 22004, 22023, 42501, 54000, 55000 (reported already, nothing left), LG220';
+'Holds the value that a transfer moved to its payee, wherever it is now among wallets of the supervisor''s agreements (hold_amount), by an order whose id it returns; other money of these wallets stays free. Methods: haircut, fifo, poison (no more than the amount). What sits in vaults or outside agreements is named in a warning. What has gone to other nodes is followed there, and held by orders with the same case and end; dcep.fraud_status() tells what became of it. By a supervisor, in read committed. Can deadlock with payments (40P01): repeat. Errors: 0A000, 22004, 22023, 42501, 54000, 55000 (reported already, nothing left), LG220';
 
 -- Pays what an order holds of a wallet to whom it belongs.
 CREATE FUNCTION dcep.give_back(order_id bigint, payee dcep.wallet_id) RETURNS bigint[]

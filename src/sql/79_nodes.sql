@@ -436,6 +436,8 @@ BEGIN
         WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);
         WHEN message.kind IN ('freeze', 'unfreeze') AND NOT is_registry THEN PERFORM dcep.take_restriction(message.kind, body);
         WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
+        WHEN message.kind IN ('report', 'trace', 'traced', 'case', 'release') THEN
+            PERFORM dcep.take_of_case(message.sender, message.kind, body);
         ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', message.kind));
     END CASE;
 END

@@ -14,7 +14,7 @@
 
 dir=${dir:?} wallets=${wallets:?} code=${code:?} suite=${suite:?} each=${each:?} warm_up=${warm_up:?} tokens=${tokens:?}
 
-token_clients=8 token_rounds=${ROUNDS:-5} token_warm_up=$(( warm_up + (tokens + 999999) / 1000000 ))
+token_clients=8 token_rounds=${ROUNDS:-5} token_warm_up=$(( warm_up + (tokens + 1999999) / 2000000 ))
 token_share=$(( (token_warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
 token_next=0
 token_zero=280000000000000000
@@ -54,8 +54,11 @@ token_ledger()
 	# Entering tokens in bulk would set autovacuum to work while payments are measured.
 	psql -q -v ON_ERROR_STOP=1 "$1" <<-'END'
 		ALTER TABLE dcep.token SET (autovacuum_enabled = off);
-		CREATE FUNCTION bench_touch() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET enable_seqscan = off SET enable_bitmapscan = off AS
-			'SELECT (SELECT count(*) FROM dcep.token WHERE id IS NOT NULL) + (SELECT count(*) FROM dcep.token WHERE wallet IS NOT NULL)';
+		CREATE EXTENSION pageinspect;
+		CREATE FUNCTION bench_touch() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
+			SELECT count(get_raw_page(i.name, page::integer)) FROM (VALUES ('dcep.token_pkey'), ('dcep.token_wallet')) AS i (name),
+			       generate_series(0, pg_relation_size(i.name) / current_setting('block_size')::bigint - 1) AS page
+		$$;
 		CREATE TABLE plain_row (id bigint, wallet bigint, made_at timestamptz);
 		CREATE INDEX ON plain_row (id);
 		CREATE INDEX ON plain_row (wallet);

@@ -1,0 +1,447 @@
+
+# Stolen money that goes on to wallets of other nodes: a report on one node holds it wherever it is.  Messages are
+# carried by hand, as in 197_nodes, and every sum is exact to the minor unit.
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('fraud');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
+$node->start;
+
+my @operators = (2, 3, 4);
+my %database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
+my %session;
+
+sub ask
+{
+	my ($code, $sql) = @_;
+	my $session = $session{$code} //= do {
+		my %new = (in => '', out => '', err => '');
+		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
+			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
+		\%new;
+	};
+	$session->{timer}->start(300);
+	$session->{$_} = '' for qw(out err);
+	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
+	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
+	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
+	chomp $session->{out};
+	return ($session->{out}, $session->{err});
+}
+
+sub query
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	die "node $code: $sql\n$err" if $err =~ /^ERROR/m;
+	return $out;
+}
+
+# What a statement is refused with.
+sub refused
+{
+	my ($code, $sql) = @_;
+	my ($out, $err) = ask($code, $sql);
+	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
+}
+
+# Carries what one has posted to another: all of it, again and again.
+sub carry
+{
+	my ($from, $to, $where) = @_;
+	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
+		. ($where // 'true'));
+	$rows =~ s/\$/\\u0024/g;
+	query($to, "INSERT INTO dcep.message SELECT * FROM json_populate_recordset(NULL::dcep.message, \$x\$$rows\$x\$)");
+	return;
+}
+
+# Carries and takes until nothing moves.
+sub settle
+{
+	my @among = @_ ? @_ : @operators;
+	for (1 .. 40)
+	{
+		my $taken = 0;
+		for my $code (@among) { carry($code, 1); carry(1, $code); }
+		$taken += query($_, 'SELECT dcep.work_messages()') for (1, @among);
+		return if $taken == 0;
+	}
+	die 'messages never end';
+}
+
+sub audits
+{
+	my ($what, @codes) = @_;
+	is(query($_, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $_") for @codes ? @codes : (1, @operators);
+	return;
+}
+
+# --- four nodes and a supervisor -----------------------------------------------------------------
+
+$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
+query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
+query(1, <<'SQL');
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
+SELECT dcep.generate_key(1, 'ed25519');
+SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true) FROM generate_series(2, 4) AS code;
+SELECT dcep.enroll_institution(8, 'Another', 'supervisor');
+SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor');
+SELECT dcep.generate_key(9, 'p256');
+SELECT dcep.deposit_reserve(code, 100000) FROM generate_series(2, 4) AS code;
+SQL
+for my $code (@operators)
+{
+	query($code, <<"SQL");
+SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
+SELECT dcep.generate_key($code, 'ed25519');
+INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
+    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
+SQL
+	my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
+	query(1, "SELECT dcep.open_line('$facts')");
+	query($code, "SELECT dcep.open_line('$registry')");
+}
+settle();
+query(1, "SELECT dcep.issue(code, 50000) FROM generate_series(2, 4) AS code");
+settle();
+
+# A role for each: who signs an agreement signs it for one party.
+for my $pair ([ 'supervisor8', 8 ], [ 'supervisor9', 9 ], [ 'central', 1 ], map { [ "operator$_", $_ ] } @operators)
+{
+	my ($role, $code) = @$pair;
+	$node->safe_psql('postgres', "CREATE ROLE $role");
+	query($_, "SELECT dcep.grant_institution('$role', $code)") for $code =~ /[189]/ ? (1, @operators) : $code;
+}
+
+sub as
+{
+	my ($role, $sql) = @_;
+	return "SET ROLE $role; $sql; RESET ROLE";
+}
+
+# Bank 4 has signed no agreement.
+for my $code (2, 3)
+{
+	query($code, as($_, "SELECT dcep.agree(9, $code, '{hold_amount}', '{transfers}')")) for ('supervisor9', "operator$code");
+}
+
+my %wallet;
+my %stock = (victim => [ 2, 20000 ], crook => [ 2, 500 ], mule => [ 3, 0 ], shop => [ 3, 0 ], far => [ 4, 0 ], back => [ 2, 0 ], friend => [ 2, 0 ],
+	thief => [ 2, 0 ], helper => [ 3, 0 ], other => [ 3, 0 ]);
+for my $name (sort keys %stock)
+{
+	my ($code, $amount) = @{ $stock{$name} };
+	$wallet{$name} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 1}')));
+	query($code, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault($code), '$wallet{$name}', $amount)") if $amount;
+}
+
+sub pay
+{
+	my ($payer, $payee, $amount) = @_;
+	return query($stock{$payer}[0], "SELECT (dcep.transfer('$wallet{$payer}', '$wallet{$payee}', $amount)).transfer");
+}
+
+# What of a wallet's balance is held.
+sub held
+{
+	my @held;
+	for my $name (@_)
+	{
+		push @held, "$name " . query($stock{$name}[0], "SELECT dcep.balance('$wallet{$name}') - dcep.available('$wallet{$name}')");
+	}
+	return join ', ', @held;
+}
+
+sub report
+{
+	my ($code, $transfer, $case, $method) = @_;
+	return query($code, as('supervisor9', "SELECT dcep.report_fraud($transfer, '$case', '$method')"));
+}
+
+sub report_payment
+{
+	my ($origin, $transfer, $case, $method) = @_;
+	return query(1, as('supervisor9', "SELECT dcep.report_payment($origin, $transfer, '$case', '$method')"));
+}
+
+# Per node: held, under way, at the institution itself, outside, redeemed.
+sub account
+{
+	my ($code, $report, $reporter) = @_;
+	$reporter //= $code;
+	return query($code, "SELECT institution, held, under_way, at_institution, outside, redeemed FROM dcep.fraud_status($report, $reporter)") =~ s/\n/ /gr;
+}
+
+sub total
+{
+	my ($code, $report, $reporter) = @_;
+	$reporter //= $code;
+	return query($code, "SELECT sum(held + under_way + at_institution + outside + redeemed) FROM dcep.fraud_status($report, $reporter)");
+}
+sub lift { my ($code, $report) = @_; return query($code, as('supervisor9', "SELECT dcep.lift($report, 'over')")); }
+sub step { my ($from, $to) = @_; carry($from, $to); return query($to, 'SELECT dcep.work_messages()'); }
+
+# --- over two hops and back ------------------------------------------------------------------------
+#
+# 1,000 are stolen.  The crook, who has 500 of his own, pays 1,200 to a mule at another bank, who pays 440 to a shop of
+# its bank, 220 to a wallet at a third bank, and 330 back to one at the first, which passes 130 on.  With haircut, 800 of
+# the 1,200 are stolen; of that 440/1,200 (293) go to the shop, 220/760 of the 507 left (146) to the third bank, 330/540 of
+# the 361 left (220) back; 130/330 of these (86) on.
+
+my $theft = pay('victim', 'crook', 1000);
+my $out = pay('crook', 'mule', 1200);
+settle();
+pay('mule', 'shop', 440);
+my $to_far = pay('mule', 'far', 220);
+my $to_back = pay('mule', 'back', 330);
+settle();
+pay('back', 'friend', 130);
+
+my $report = report(2, $theft, 'case 1', 'haircut');
+my @all = qw(crook mule shop far back friend);
+is(held(@all), 'crook 200, mule 0, shop 0, far 0, back 0, friend 0', 'what the crook kept of it is held');
+is(account(2, $report), '2|200|800|0|0|0', 'and the rest is under way');
+step(2, 1);
+step(1, 2);
+is(account(2, $report), "2|200|0|0|0|0 3|0|800|0|0|0", 'the registry has passed it on');
+carry(1, 3);
+is(query(3, "SELECT dcep.work_messages()"), 1, 'and the mule\'s bank follows it');
+is(held(@all), 'crook 200, mule 141, shop 293, far 0, back 0, friend 0', 'what is there is held');
+step(3, 1);
+step(1, 2);
+is(account(2, $report), '2|200|220|0|0|0 3|434|0|0|0|0 4|0|146|0|0|0', 'and passed on, also where it came back');
+settle();
+is(held(@all), 'crook 200, mule 141, shop 293, far 0, back 134, friend 86', 'all of it is held, but where there is no agreement');
+is(account(2, $report), '2|420|0|0|0|0 3|434|0|0|0|0 4|0|0|0|146|0', 'all of it is accounted for');
+is(account(1, $report, 2), account(2, $report), 'on the registry too');
+is(total(2, $report), 1000, 'and is what was reported');
+is(query(3, 'SELECT supervisor, kind, case_no, valid_until, status, fraud IS NOT NULL FROM dcep.order_status'), '9|hold_amount|case 1|infinity|in force|t',
+	'the same case, kind and end on the other node');
+is(query(1, 'SELECT count(*) FROM dcep.control_order'), 0, 'the registry holds nothing');
+is(refused(3, "SELECT dcep.transfer('$wallet{shop}', '$wallet{mule}', 148)"), 'LG207', 'what is held stays');
+like(query(3, "SELECT (dcep.transfer('$wallet{shop}', '$wallet{other}', 147)).transfer"), qr/^\d+$/, 'other money is free');
+is(query(2, as('supervisor8', "SELECT count(*) FROM dcep.fraud_status($report)")), 0, 'another supervisor is told nothing');
+is(query(1, as('central', "SELECT count(*) FROM dcep.fraud_status($report, 2)")), 3, 'the central bank is');
+is(refused(2, as('supervisor9', "SELECT dcep.report_fraud($theft, 'case 1')")), '55000', 'reported once');
+query(2, 'RESET ROLE');
+audits('two hops and back');
+
+# All messages again: nothing changes.
+my $state = sub {
+	return join "\n", map { query($_, 'SELECT (SELECT count(*) FROM dcep.control_order), (SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a),
+		(SELECT string_agg(s::text, \',\' ORDER BY s) FROM dcep.fraud_share AS s), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } sort keys %database;
+};
+my $was = $state->();
+settle();
+is($state->(), $was, 'messages that come again change nothing');
+
+# Lifted where it was reported, it is lifted everywhere.
+lift(2, $report);
+settle();
+is(held(@all), 'crook 0, mule 0, shop 0, far 0, back 0, friend 0', 'lifted on all nodes');
+is(query(3, 'SELECT status, lift_reason FROM dcep.order_status'), 'lifted|over', 'for the supervisor\'s reason');
+
+# --- the way back, read on the registry ---------------------------------------------------------------
+
+is(refused(1, as('supervisor9', "SELECT * FROM dcep.trace_payment(2, $out)")), '42501', 'nobody traces without a case');
+query(1, 'RESET ROLE');
+query(1, as('supervisor9', q(SELECT dcep.open_case('case 1', 'trace'))));
+my $credit = query(3, "SELECT local_transfer FROM dcep.crossing WHERE origin = 2 AND transfer = $out");
+is(query(1, as('supervisor9', "SELECT step, institution, action, sender, receiver, ask FROM dcep.trace_payment(2, $out)")) =~ s/^\d+\n//r,
+	"1|1|acknowledge|1|2|\n2|3|credit|3|1|on node 0003: SELECT * FROM dcep.trace_forward($credit)\n3|1|re-assign|1|3|\n"
+	. "4|2|consume and mint|2|1|on node 0002: SELECT * FROM dcep.trace_origins($out)", 'the way of a payment backwards, and whom to ask');
+is(query(1, "SELECT count(*) FROM dcep.trace_payment(2, $out) AS t JOIN dcep.message AS m USING (sender, receiver, number) WHERE m.hash = t.hash"), 4,
+	'by the messages that carried it');
+is(query(3, "SELECT depth, minted_by, amount, origin, origin_transfer FROM dcep.trace_origins($to_far)"), "2|$credit|1200|2|$out", 'where a payment came from, over the edge');
+is(query(2, "SELECT origin, origin_transfer FROM dcep.trace_origins($out)"), '1|1', 'back to the registry, which issued it');
+
+# --- by each method, in shares ------------------------------------------------------------------------------
+
+sub clear
+{
+	my ($name) = @_;
+	my $code = $stock{$name}[0];
+	my $all = query($code, "SELECT dcep.balance('$wallet{$name}')");
+	query($code, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_out', '$wallet{$name}', dcep.vault($code), $all)") if $all > 0;
+	return;
+}
+clear($_) for qw(crook mule shop far back friend other);
+
+# The thief pays in two payments, 500 and 300, to a helper, who has 200 of his own and pays 900 back with all three coins:
+# two shares of one payment, one after the other, and so of the 100 that go on from there.  haircut: 450 + 270 come back,
+# 50 + 30 go on.  fifo: the first 500 + 300 of it, and the first 100 of these.  poison: what both find in one coin is held once.
+my %found = (
+	fifo => 'thief 200, helper 0, back 700, friend 100',
+	haircut => 'thief 200, helper 80, back 640, friend 80',
+	poison => 'thief 200, helper 100, back 400, friend 100');
+my %accounts = (
+	fifo => '2|1000|0|0|0|0 3|0|0|0|0|0',
+	haircut => '2|920|0|0|0|0 3|80|0|0|0|0',
+	poison => '2|700|0|0|100|0 3|100|0|0|100|0');
+for my $method (sort keys %found)
+{
+	clear($_) for qw(thief helper back friend);
+	$theft = pay('victim', 'thief', 1000);
+	query(3, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(3), '$wallet{helper}', 200)");
+	pay('thief', 'helper', 300);
+	pay('thief', 'helper', 500);
+	settle();
+	pay('helper', 'back', 900);
+	settle();
+	pay('back', 'friend', 100);
+	$report = report_payment(2, $theft, "case $method", $method);
+	is(account(1, $report), '2|0|0|0|0|0', "$method: the registry does not know how much there is");
+	settle();
+	is(total(1, $report), 1000, "$method: all of it is accounted for");
+	is(account(1, $report), $accounts{$method}, "$method: and held");
+	is(held(qw(thief helper back friend)), $found{$method}, "$method: where it is");
+	lift(1, $report);
+	settle();
+	is(held(qw(thief helper back friend)), 'thief 0, helper 0, back 0, friend 0', "$method: lifted from the registry");
+}
+
+# --- what comes back by itself, and what is redeemed -------------------------------------------------------
+
+clear($_) for qw(thief helper back friend);
+my $closed = query(3, qq(SELECT dcep.open_wallet(3, '{"class": 1}')));
+query(3, "SELECT dcep.close_wallet('$closed')");
+
+# Returned after the report: the payee's node declines the payment, and is asked what became of it.
+$theft = pay('victim', 'thief', 700);
+query(2, "SELECT dcep.transfer('$wallet{thief}', '$closed', 450)");
+$report = report(2, $theft, 'case 5', 'fifo');
+is(account(2, $report), '2|250|450|0|0|0', 'stolen money under way to a wallet that was closed');
+settle();
+is(held('thief'), 'thief 700', 'is held where it came back');
+is(account(2, $report), '2|700|0|0|0|0 3|0|0|0|0|0', 'and accounted for');
+lift(2, $report);
+settle();
+
+# Returned before the report: it goes on here.
+$report = report(2, $theft, 'case 6', 'haircut');
+is(held('thief'), 'thief 700', 'what came back before is held at once');
+is(query(2, "SELECT count(*) FROM dcep.fraud_status($report)"), 0, 'without any other node');
+lift(2, $report);
+
+# Returned on the registry, which the payer's node does not know yet.
+clear('thief');
+$theft = pay('victim', 'thief', 100);
+query(2, "SELECT dcep.transfer('$wallet{thief}', '$closed', 100)");
+step(2, 1);
+step(1, 3);
+step(3, 1);
+$report = report(2, $theft, 'case 7', 'fifo');
+settle();
+is(account(2, $report), '2|100|0|0|0|0', 'it comes back from the registry');
+is(held('thief'), 'thief 100', 'and is held');
+lift(2, $report);
+settle();
+
+# Into a vault, and out of the ledger.
+clear('thief');
+$theft = pay('victim', 'thief', 900);
+pay('thief', 'helper', 900);
+settle();
+pay('helper', 'other', 377);
+query(3, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_out', '$wallet{helper}', dcep.vault(3), 223)");
+query(3, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_out', '$wallet{other}', dcep.vault(3), 77)");
+my $redeemed = query(3, "SELECT (dcep.redeem(3, 223)).transfer");
+$report = report_payment(2, $theft, 'case 8', 'fifo');
+is(refused(1, as('supervisor9', "SELECT dcep.report_payment(2, $theft, 'case 8')")), '55000', 'a payment is reported once');
+query(1, 'RESET ROLE');
+settle();
+is(account(1, $report), '2|0|0|0|0|0 3|600|0|77|0|223', 'what a bank has itself, and what was redeemed');
+is(total(1, $report), 900, 'is accounted for, too');
+audits('redeemed');
+lift(1, $report);
+settle();
+
+# --- who may not, and what cannot be -----------------------------------------------------------------------
+
+is(refused(1, as('central', "SELECT dcep.report_payment(2, $theft, 'case 9')")), '42501', 'the central bank reports nothing');
+is(refused(1, as('supervisor9', "SELECT dcep.report_payment(2, $theft, '')")), '22023', 'no case');
+is(refused(1, as('supervisor9', "SELECT dcep.report_payment(2, $theft, 'case 9', 'guess')")), '22023', 'no method');
+is(refused(1, as('supervisor9', "SELECT dcep.report_payment(2, NULL, 'case 9')")), '22004', 'no transfer');
+is(refused(1, as('supervisor9', "SELECT dcep.report_payment(7, 1, 'case 9')")), '55000', 'no node');
+is(refused(2, as('supervisor9', "SELECT dcep.report_payment(3, 1, 'case 9')")), '55000', 'on the registry alone');
+query($_, 'RESET ROLE') for (1, 2);
+$report = report_payment(2, 999999, 'case 9', 'fifo');
+settle();
+is(query(1, "SELECT amount, refused FROM dcep.fraud_case WHERE report = $report"), '|there is no such transfer', 'a payment that there is not');
+
+# A supervisor whose key the registry does not know: its own node holds what is there, and nobody else is told.
+clear('thief');
+query(2, 'SELECT dcep.generate_key(8, \'ed25519\')');
+query(2, as($_, "SELECT dcep.agree(8, 2, '{hold_amount}', '{transfers}')")) for ('supervisor8', 'operator2');
+$theft = pay('victim', 'thief', 50);
+pay('thief', 'helper', 20);
+my $unknown = query(2, as('supervisor8', "SELECT dcep.report_fraud($theft, 'case 10')"));
+settle();
+is(query(2, "SELECT refused FROM dcep.fraud_case WHERE report = $unknown"), 'the registry does not know the supervisor\'s key', 'the registry says why not');
+is(account(2, $unknown), '2|30|0|0|20|0', 'and what is not held');
+query(2, as('supervisor8', "SELECT dcep.lift($unknown, 'over')"));
+settle();
+audits('before the attacks');
+
+# --- an operator's machine in an attacker's hands --------------------------------------------------------------
+
+# What a node could tell: each is refused by the registry.
+clear('thief');
+my $small = pay('other', 'back', 10);
+$theft = pay('victim', 'thief', 300);
+my $across = pay('thief', 'helper', 200);
+settle();
+$report = report(2, $theft, 'case 11', 'fifo');
+settle();
+my $evil = sub { my ($kind, $sender, $body) = @_; return refused(1, "SELECT dcep.take_$kind($sender, (SELECT $body FROM dcep.message AS m WHERE kind = '$kind' AND sender = $sender ORDER BY number DESC LIMIT 1))"); };
+my $again = "body::jsonb";
+is($evil->('report', 2, $again), 'LG701', 'a report that was sent before');
+is($evil->('report', 2, "jsonb_set($again, '{case,report}', '12345')"), 'LG701', 'one that no supervisor has signed');
+is($evil->('report', 2, "jsonb_set($again, '{case,amount}', '301')"), 'LG701', 'for more than the supervisor has signed');
+is($evil->('report', 2, "jsonb_set($again, '{case,supervisor}', '3')"), 'LG701', 'by no supervisor');
+is($evil->('traced', 3, $again), 'LG701', 'an answer that was given before');
+my $told = sub {
+	my ($body) = @_;
+	return refused(1, "DO \$x\$ BEGIN UPDATE dcep.fraud_share SET answered = 0 WHERE reporter = 2 AND report = $report;
+		UPDATE dcep.fraud_account SET held = 0 WHERE reporter = 2 AND report = $report AND institution = 3;
+		PERFORM dcep.take_traced(3, (SELECT $body FROM dcep.message WHERE kind = 'traced' AND sender = 3 ORDER BY number DESC LIMIT 1)); END \$x\$");
+};
+is($told->("jsonb_set($again, '{held}', '199')"), 'LG701', 'sums that do not add up');
+is($told->("jsonb_set($again, '{held}', '201')"), 'LG701', 'to more');
+is($told->("jsonb_set(jsonb_set($again, '{held}', '201'), '{outside}', '-1')"), 'LG701', 'or by less than nothing');
+is($told->("$again || '{\"held\": 0, \"left\": [{\"transfer\": 4711, \"share\": 200}]}'"), 'LG701', 'a payment that never was');
+is($told->("$again || '{\"held\": 0, \"left\": [{\"transfer\": $across, \"share\": 200}]}'"), 'LG701', 'or of another node');
+is($told->("$again || '{\"held\": 0, \"returned\": 200}'"), 'LG701', 'or that was not returned');
+is($told->("$again || '{\"held\": 0, \"left\": [{\"transfer\": $small, \"share\": 200}]}'"), 'LG701', 'a share above the payment\'s amount');
+is(refused(1, "SELECT dcep.take_release(3, (SELECT body::jsonb || '{\"report\": $report}' FROM dcep.message WHERE kind = 'release' AND sender = 2 ORDER BY number DESC LIMIT 1))"),
+	'LG701', 'a lift of another node\'s case');
+is(refused(1, "SELECT dcep.take_release(2, (SELECT body::jsonb || '{\"report\": $report}' FROM dcep.message WHERE kind = 'release' AND sender = 2 ORDER BY number DESC LIMIT 1))"),
+	'LG701', 'one that the supervisor has not signed');
+is(refused(3, "SELECT dcep.take_of_case(1, 'report', '{}')"), 'LG701', 'a message for the registry');
+
+# And by message: it is quarantined, nothing of it done, the others go on.
+$was = query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a');
+query(3, "SELECT dcep.post_message(1, 'traced', jsonb_build_object('reporter', 2, 'report', $report, 'origin', 2, 'transfer', 4711, 'share', 5,
+	'held', 5, 'at_institution', 0, 'outside', 0, 'redeemed', 0, 'left', '[]'::jsonb))");
+settle(2, 3);
+is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence'), '3|traced|LG701', 'a node that makes up a case is quarantined');
+is(query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a'), $was, 'and nothing of it is done');
+my $goes_on = pay('victim', 'far', 5);
+settle(2, 4);
+is(query(2, "SELECT state FROM dcep.transfer_status($goes_on)"), 'settled', 'the others go on');
+
+# The audit finds what was altered.
+query(1, "UPDATE dcep.fraud_account SET held = held - 1, outside = outside + 1, given = given + 1 WHERE reporter = 2 AND report = $report AND institution = 2");
+is(query(1, 'SELECT check_name, institution FROM dcep.audit() ORDER BY 1'), "fraud account|2\nfraud case|2", 'an account that was altered');
+
+$_->{run}->finish for values %session;
+done_testing();
