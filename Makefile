@@ -14,9 +14,10 @@
 # make demo-federation   four nodes on one machine pay each other; KEEP=1 leaves them running
 # make report        the page of a day, OUT/report.html; OUT=folder, and DATABASE=name, DAY=, AS=role, CASE=, TOP=rows
 # make bench, soak   speed; endurance. make bench-signer: what it costs that dcep-signer signs
+# make bench-nodes   payments between nodes, and what they cost each
 # make private-clean stops the private servers and removes them
 
-TOOLS = check lint format demo demo-federation demo-stop report bench bench-signer soak private-clean
+TOOLS = check lint format demo demo-federation demo-stop report bench bench-signer bench-nodes soak private-clean
 
 # Kept apart from PGXS, which is not there yet when one of them installs the packages.
 ifneq ($(filter $(TOOLS),$(MAKECMDGOALS)),)
@@ -39,6 +40,8 @@ report:
 	@report/run
 bench:
 	@test/bench/run
+bench-nodes:
+	@test/bench/nodes
 bench-signer:
 	@test/bench/signer
 soak:

@@ -2,8 +2,8 @@
  * crossing.c: payments between wallets of two nodes.
  *
  * What a message says, and what it does where it arrives, is SQL
- * (src/sql/79_nodes.sql).  Here is how it comes to be posted, whatever statement
- * paid, and the one way by which the payment of another node's wallet is entered.
+ * (src/sql/79_nodes.sql).  Here is how a payment is sent on its way, whatever
+ * statement paid, and the one way by which that of another node's wallet is entered.
  */
 #include "crossing.h"
 
@@ -11,14 +11,16 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "access.h"
+#include "plan.h"
 #include "upkeep.h"
 
 PG_FUNCTION_INFO_V1(dcep_enter_delivery);
 PG_FUNCTION_INFO_V1(dcep_wake_worker);
 
-static bool has_come = false; /* a message, in this transaction */
+static bool has_work = false; /* for the worker, of this transaction */
 static bool waiting = false;  /* dcep.enter_delivery() is about to insert */
 
 /* Does the INSERT that is about to begin enter what another node has paid? */
@@ -29,33 +31,6 @@ dcep_delivery_take(void)
 
 	waiting = false;
 	return taken;
-}
-
-/* Posts one payment. SPI is connected. */
-static void
-post(int64 transfer)
-{
-	Oid types[] = {INT8OID};
-	Datum values[] = {Int64GetDatum(transfer)};
-
-	if (SPI_execute_with_args("SELECT dcep.post_payment($1)", lengthof(types), types, values, NULL, false, 0) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not post a payment");
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/* Posts the messages of payments that have left. */
-void
-dcep_crossing_post(const int64 *transfers, int count)
-{
-	DcepCaller caller;
-
-	dcep_access_enter_owner(&caller);
-	SPI_connect();
-	for (int i = 0; i < count; i++)
-		post(transfers[i]);
-	SPI_finish();
-	dcep_access_leave_owner(&caller);
 }
 
 /* Inserts the row; its id, or 0 where the payee's node had it already. SPI is connected. */
@@ -106,25 +81,71 @@ dcep_enter_delivery(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
-/* The worker can see the message once the transaction that brings it has committed. */
+/* The worker can see what there is to do once this transaction has committed. */
 static void
 at_end(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (!has_come || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+	if (!has_work || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
-	has_come = false;
+	has_work = false;
 	if (event == XACT_EVENT_COMMIT)
 		dcep_upkeep_kick();
+}
+
+/* Wakes the worker once this transaction has committed. */
+static void
+wake_worker(void)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+		RegisterXactCallback(at_end, NULL);
+	is_registered = has_work = true;
 }
 
 /* dcep.wake_worker(): once this transaction has committed */
 Datum
 dcep_wake_worker(PG_FUNCTION_ARGS)
 {
-	static bool is_registered = false;
-
-	if (!is_registered)
-		RegisterXactCallback(at_end, NULL);
-	is_registered = has_come = true;
+	wake_worker();
 	PG_RETURN_VOID();
+}
+
+/* Numbers as an array of bigint. */
+static ArrayType *
+bigint_array(const int64 *numbers, int count)
+{
+	Datum *values = palloc((Size) count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		values[i] = Int64GetDatum(numbers[i]);
+	return construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+/* Sends payments on their way. SPI is connected. */
+static void
+send_payments(ArrayType *transfers)
+{
+	static DcepKeptPlan kept;
+	const Oid types[] = {INT8ARRAYOID};
+	Datum values[] = {PointerGetDatum(transfers)};
+
+	if (SPI_execute_plan(dcep_kept_plan(&kept, "SELECT dcep.send_payments($1)", lengthof(types), types), values, NULL,
+						 false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not send payments on their way");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Sends payments that have left on their way; the worker does the rest once they have committed. */
+void
+dcep_crossing_send(const int64 *transfers, int count)
+{
+	DcepCaller caller;
+
+	dcep_access_enter_owner(&caller);
+	SPI_connect();
+	send_payments(bigint_array(transfers, count));
+	SPI_finish();
+	dcep_access_leave_owner(&caller);
+	wake_worker();
 }

@@ -14,7 +14,7 @@
 /* Does the INSERT that is about to begin enter what another node has paid? */
 extern bool dcep_delivery_take(void);
 
-/* Posts the messages of payments that have left; at the end of the statement that made them. */
-extern void dcep_crossing_post(const int64 *transfers, int count);
+/* Sends payments that have left on their way; at the end of the statement that made them. */
+extern void dcep_crossing_send(const int64 *transfers, int count);
 
 #endif

@@ -83,7 +83,7 @@ dcep_transfer_settle(PG_FUNCTION_ARGS)
 	leaving_count = statement->leaving_count;
 	dcep_statement_end(statement);
 	if (leaving_count > 0)
-		dcep_crossing_post(leaving, leaving_count);
+		dcep_crossing_send(leaving, leaving_count);
 	if (dcep_statement_current() == NULL)
 		dcep_kept_write_own();
 	return PointerGetDatum(NULL);

@@ -101,12 +101,13 @@ DcepTask dcep_tasks[DCEP_TASKS] = {
 		{
 			.name = "messages",
 			.setting = "dcep.message_interval",
-			.short_text = "Time between two looks for messages of other nodes.",
+			.short_text = "Time between two looks for messages of other nodes, and for payments that leave.",
 			.long_text =
-				"In seconds, 0 to switch it off. A message that comes is looked at at once; what could not be done "
-				"then is tried again after so long.",
+				"In seconds, 0 to switch it off. What comes and what leaves is looked at at once; what could not be "
+				"done then is tried again after so long.",
 			.interval = 1,
-			.find = "SELECT 1::bigint WHERE EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
+			.find = "SELECT 100::bigint WHERE EXISTS (SELECT FROM dcep.crossing AS c WHERE c.waits) "
+					"OR EXISTS (SELECT FROM dcep.line AS l JOIN dcep.message AS m "
 					"ON m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1 "
 					"WHERE l.status = 'open')",
 			.run = "SELECT dcep.work_messages($1::integer)",

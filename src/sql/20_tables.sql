@@ -979,7 +979,7 @@ COMMENT ON COLUMN dcep.message.key_number IS 'Key of the sender that signed it';
 COMMENT ON COLUMN dcep.message.suite IS 'The key''s suite, as in dcep.transfer';
 COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, act, act_done, agreed, report, trace, traced, case, release, key or institution';
 COMMENT ON COLUMN dcep.message.body IS 'JSON, as it was hashed';
-COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in';
+COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in: of payments, and of answers, that of the worker';
 COMMENT ON COLUMN dcep.message.prev_hash IS 'Hash of the message before it; zeros for the first';
 COMMENT ON COLUMN dcep.message.hash IS 'Hash of all of the above';
 COMMENT ON COLUMN dcep.message.signature IS 'Over the hash, 64 bytes';
@@ -1011,8 +1011,10 @@ CREATE TABLE dcep.crossing (
     state          text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'settled', 'returned')),
     sqlstate       text,
     reason         text,
+    waits          boolean NOT NULL DEFAULT false,
     PRIMARY KEY (origin, transfer)
 );
+CREATE INDEX crossing_waits ON dcep.crossing (transfer) WHERE waits;
 COMMENT ON TABLE dcep.crossing IS 'Payments between wallets of two nodes, on the payer''s node, the registry and the payee''s node';
 COMMENT ON COLUMN dcep.crossing.origin IS 'Institution whose node the payment was made on';
 COMMENT ON COLUMN dcep.crossing.transfer IS 'The transfer there';
@@ -1026,6 +1028,7 @@ COMMENT ON COLUMN dcep.crossing.local_transfer IS 'On the payee''s node the tran
 COMMENT ON COLUMN dcep.crossing.state IS 'pending; settled: the payee has it; returned: the payer has it back';
 COMMENT ON COLUMN dcep.crossing.sqlstate IS 'Of one that was returned, what it was refused with';
 COMMENT ON COLUMN dcep.crossing.reason IS 'In words';
+COMMENT ON COLUMN dcep.crossing.waits IS 'On the node where it was made: the message that sends it on its way has not been posted yet';
 
 CREATE TABLE dcep.holding (
     institution smallint PRIMARY KEY,

@@ -27,6 +27,14 @@ CREATE FUNCTION dcep.audit_nodes(OUT check_name text, OUT institution smallint, 
      WHERE NOT dcep.is_here(t.payee)
        AND NOT EXISTS (SELECT FROM dcep.crossing AS c WHERE c.origin = dcep.own_institution() AND c.transfer = t.id AND c.amount = t.amount)
     UNION ALL
+    SELECT 'payment that left without a message', dcep.institution(c.payer)::smallint, c.payer, c.transfer, 'no message tells of it'
+      FROM (SELECT p.transfer::text, p.amount::text FROM dcep.crossing AS p WHERE p.origin = dcep.own_institution() AND NOT p.waits
+            EXCEPT
+            SELECT m.body::jsonb ->> 'transfer', m.body::jsonb ->> 'amount' FROM dcep.message AS m
+             WHERE m.sender = dcep.own_institution() AND m.kind IN ('pay', 'credit')
+               AND m.body::jsonb ->> 'origin' = dcep.own_institution()::text) AS u
+      JOIN dcep.crossing AS c ON c.origin = dcep.own_institution() AND c.transfer = u.transfer::bigint
+    UNION ALL
     SELECT 'payment that came without a message', dcep.institution(t.payee)::smallint, t.payee, t.id, 'no node has told of it'
       FROM dcep.transfer AS t
      WHERE NOT dcep.is_here(t.payer)

@@ -53,30 +53,55 @@ $$;
 COMMENT ON FUNCTION dcep.post_message(integer, text, jsonb, timestamptz) IS
 'Internal: posts a message to a node that there is a line to, signed with the key of that time, and returns its number. Errors: 55000';
 
--- Called by the statement that paid (src/crossing.c).
-CREATE FUNCTION dcep.post_payment(transfer bigint) RETURNS void
+-- Called at the end of the statement that paid (src/crossing.c). No line is locked: payments that leave do not wait
+-- for each other.  Their messages are numbered later, in whatever order they are posted.
+CREATE FUNCTION dcep.send_payments(transfers bigint[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own smallint := dcep.own_institution();
+    sent bigint;
+BEGIN
+    INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at, waits)
+    SELECT own, t.id, t.kind, t.payer, t.payee, t.amount, t.created_at, true
+      FROM dcep.transfer AS t JOIN dcep.line AS l ON l.peer = CASE own WHEN 1 THEN dcep.institution(t.payee) ELSE 1 END
+     WHERE t.id = ANY (send_payments.transfers);
+    GET DIAGNOSTICS sent = ROW_COUNT;
+    IF sent <> cardinality(transfers) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'there is no line to the node of a payee',
+            HINT = 'Connect the two nodes with dcep.join().';
+    END IF;
+    IF own = 1 THEN
+        PERFORM dcep.move_holding(s.receiver, s.amount)
+           FROM (SELECT dcep.institution(c.payee) AS receiver, sum(c.amount)::bigint AS amount FROM dcep.crossing AS c
+                  WHERE c.origin = 1 AND c.transfer = ANY (send_payments.transfers) GROUP BY 1 ORDER BY 1) AS s;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dcep.send_payments(bigint[]) IS
+'Internal: sends payments whose payees other nodes keep on their way: their messages are posted by dcep.post_payments() once they have committed. Errors: 55000';
+
+CREATE FUNCTION dcep.post_payments(most integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own smallint := dcep.own_institution();
     paid dcep.transfer;
-    next_node integer;
+    posted bigint[] := '{}';
 BEGIN
-    SELECT * INTO STRICT paid FROM dcep.transfer AS t WHERE t.id = post_payment.transfer;
-    -- An operator reaches others through the registry alone.
-    next_node := CASE own WHEN 1 THEN dcep.institution(paid.payee) ELSE 1 END;
-    INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
-    VALUES (own, paid.id, paid.kind, paid.payer, paid.payee, paid.amount, paid.created_at);
-    IF own = 1 THEN
-        PERFORM dcep.move_holding(next_node, paid.amount);
-    END IF;
-    PERFORM dcep.post_message(next_node, CASE own WHEN 1 THEN 'credit' ELSE 'pay' END,
-        jsonb_build_object('origin', own, 'transfer', paid.id, 'kind', paid.kind, 'payer', paid.payer, 'payee', paid.payee,
-                           'amount', paid.amount, 'memo', paid.memo,
-                           'coin', CASE WHEN paid.kind <> 'redeem' THEN dcep.minted_coin(paid.id * 2) END));
+    FOR paid IN SELECT t.* FROM (SELECT c.transfer FROM dcep.crossing AS c WHERE c.waits ORDER BY c.transfer LIMIT most) AS w
+                  JOIN dcep.transfer AS t ON t.id = w.transfer ORDER BY t.id LOOP
+        -- An operator reaches others through the registry alone.
+        PERFORM dcep.post_message(CASE own WHEN 1 THEN dcep.institution(paid.payee) ELSE 1 END, CASE own WHEN 1 THEN 'credit' ELSE 'pay' END,
+            jsonb_build_object('origin', own, 'transfer', paid.id, 'kind', paid.kind, 'payer', paid.payer, 'payee', paid.payee,
+                               'amount', paid.amount, 'memo', paid.memo,
+                               'coin', CASE WHEN paid.kind <> 'redeem' THEN dcep.minted_coin(paid.id * 2) END));
+        posted := posted || paid.id;
+    END LOOP;
+    UPDATE dcep.crossing AS c SET waits = false WHERE c.origin = own AND c.transfer = ANY (posted);
+    RETURN cardinality(posted);
 END
 $$;
-COMMENT ON FUNCTION dcep.post_payment(bigint) IS
-'Internal: sends a payment whose payee another node keeps on its way. Errors: 55000';
+COMMENT ON FUNCTION dcep.post_payments(integer) IS
+'Internal: posts the messages of payments that have left and wait for that, up to a number of them, and returns how many. The table dcep.line is locked. Errors: 55000, LG101-LG103';
 
 -- --- the registry's books -------------------------------------------------------
 
@@ -137,12 +162,11 @@ BEGIN
     IF paid.kind <> 'redeem' THEN
         PERFORM dcep.require_coin(paid, body);
     END IF;
-    BEGIN
-        INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
-        VALUES (sender, paid.transfer, paid.kind, paid.payer, paid.payee, paid.amount, clock_timestamp());
-    EXCEPTION WHEN unique_violation THEN
+    INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
+    VALUES (sender, paid.transfer, paid.kind, paid.payer, paid.payee, paid.amount, clock_timestamp()) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
         PERFORM dcep.message_wrong('The coin was sent before.');
-    END;
+    END IF;
     -- Wallets and reserves are locked before holdings, and these before lines, here and where the central bank issues.
     SELECT t.refused, t.reason, t.receiver INTO refused, reason, receiver FROM dcep.pass_on(paid, body) AS t;
     IF refused IS NOT NULL THEN
@@ -492,35 +516,124 @@ END
 $$;
 COMMENT ON FUNCTION dcep.take_message(dcep.message, dcep.line) IS 'Internal: takes the next message of a line; false where it cannot be taken yet';
 
+-- Messages of a line, one after the other, in one go.  It waits for no lock: a payment may hold it that waits for one
+-- of those that the messages before have taken.
+CREATE FUNCTION dcep.take_together(line dcep.line, most integer) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
+DECLARE
+    message dcep.message;
+    head bytea := line.taken_head;
+    last bigint := line.taken;
+BEGIN
+    FOR message IN SELECT m.* FROM dcep.message AS m
+                    WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number > line.taken ORDER BY m.number LIMIT most LOOP
+        EXIT WHEN message.number <> last + 1;
+        IF dcep.message_defect(message, head) IS NOT NULL THEN
+            PERFORM dcep.message_wrong('It is looked at once more, by itself.');
+        END IF;
+        PERFORM dcep.do_message(message);
+        head := message.hash;
+        last := message.number;
+    END LOOP;
+    UPDATE dcep.line AS l SET taken = last, taken_head = head WHERE l.peer = line.peer;
+    RETURN last - line.taken;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_together(dcep.line, integer) IS
+'Internal: takes the next messages of a line, up to a number of them, and returns how many: all, or an error and none of them. Errors: those of dcep.do_message(), LG701 (a defect), 55P03 (a lock that it does not get at once)';
+
+CREATE FUNCTION dcep.take_messages(peer integer, most integer) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line dcep.line;
+    share integer := most;
+BEGIN
+    SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = take_messages.peer;
+    WHILE share > 0 LOOP
+        BEGIN
+            RETURN dcep.take_together(line, share);
+        EXCEPTION WHEN OTHERS THEN
+            -- It is one of them; those before it are taken without it.
+            RAISE DEBUG 'not all of % messages of node % can be taken', share, lpad(peer::text, 4, '0') USING DETAIL = SQLERRM;
+            share := share / 2;
+        END;
+    END LOOP;
+    RETURN 0;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_messages(integer, integer) IS
+'Internal: takes messages of a line that has some, up to a number of them, and returns how many: those before the first that cannot be taken with others';
+
+-- The next message of a line by itself, which may have to wait for a lock: patiently where this transaction has done
+-- nothing else yet, and so holds up nobody.
+CREATE FUNCTION dcep.take_next(peer integer, patient boolean) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line dcep.line;
+    message dcep.message;
+    before text := current_setting('lock_timeout');
+    taken boolean;
+BEGIN
+    SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = take_next.peer;
+    SELECT * INTO STRICT message FROM dcep.message AS m
+     WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
+    IF patient THEN
+        RETURN dcep.take_message(message, line)::integer;
+    END IF;
+    BEGIN
+        PERFORM set_config('lock_timeout', '10ms', true);
+        taken := dcep.take_message(message, line);
+        PERFORM set_config('lock_timeout', before, true);
+        RETURN taken::integer;
+    EXCEPTION WHEN OTHERS THEN
+        -- It has its turn when there is nothing else to do.
+        RETURN 0;
+    END;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_next(integer, boolean) IS
+'Internal: takes, or refuses, the next message of a line that has one, and returns 1; 0 where it cannot be taken yet. Errors, where it is patient: those of dcep.take_message()';
+
 CREATE FUNCTION dcep.work_messages(most integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     done bigint := 0;
+    taken bigint;
+    sources smallint[];
     source smallint;
-    line dcep.line;
-    message dcep.message;
+    stuck smallint[] := '{}';
 BEGIN
     IF most IS NULL OR most < 1 THEN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN most IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
             MESSAGE = 'most must be 1 or more';
     END IF;
-    -- One at a time. The lines themselves are locked after the wallets, as payments do it.
+    -- One at a time. The lines themselves are locked after the wallets.
     LOCK TABLE dcep.line IN SHARE UPDATE EXCLUSIVE MODE;
-    FOR source IN SELECT l.peer FROM dcep.line AS l ORDER BY l.peer LOOP
-        SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
-        WHILE line.status = 'open' AND done < most LOOP
-            SELECT * INTO message FROM dcep.message AS m
-             WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
-            EXIT WHEN NOT FOUND OR NOT dcep.take_message(message, line);
-            done := done + 1;
-            SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = source;
-        END LOOP;
+    -- Each line gets its share, and each is the first now and then.
+    sources := ARRAY(SELECT l.peer FROM dcep.line AS l WHERE l.status = 'open' AND EXISTS
+                        (SELECT FROM dcep.message AS m
+                          WHERE m.sender = l.peer AND m.receiver = dcep.own_institution() AND m.number = l.taken + 1)
+                      ORDER BY random());
+    FOREACH source IN ARRAY sources LOOP
+        EXIT WHEN done >= most;
+        taken := dcep.take_messages(source, GREATEST(1, most / cardinality(sources)));
+        done := done + taken;
+        IF taken = 0 THEN
+            stuck := stuck || source;
+        END IF;
+    END LOOP;
+    IF done < most THEN
+        done := done + dcep.post_payments((most - done)::integer);
+    END IF;
+    FOREACH source IN ARRAY stuck LOOP
+        EXIT WHEN done >= most;
+        done := done + dcep.take_next(source, done = 0);
     END LOOP;
     RETURN done;
 END
 $$;
 COMMENT ON FUNCTION dcep.work_messages(integer) IS
-'Takes messages of other nodes that have come, in their order and up to a number of them, and returns how many. Done by the worker as they come, each in a transaction of its own; several in one may meet a deadlock with payments (40P01). By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
+'Takes messages of other nodes that have come, in their order, and posts those of payments that have left, up to a number of them all, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
 
 CREATE FUNCTION dcep.wake_worker() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_wake_worker';

@@ -61,6 +61,7 @@ sub refused
 sub carry
 {
 	my ($from, $to, $where) = @_;
+	query($from, 'SELECT dcep.post_payments(1000)');
 	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
 		. ($where // 'true'));
 	$rows =~ s/\$/\\u0024/g;
@@ -175,8 +176,9 @@ my $paid = pay(2, $alice{2}, $alice{3}, 1250, 'order 1');
 is(status(2, $paid), 'pending|', 'a payment across is under way');
 is(balance(2, $alice{2}), 8750, 'the payer has paid');
 is(pay(2, $alice{2}, $alice{3}, 1250, 'order 1'), $paid, 'the same key is the same payment');
-is(query(2, 'SELECT count(*) FROM dcep.message WHERE sender = 2 AND kind = \'pay\''), 1, 'and one message');
+is(query(2, 'SELECT count(*) FROM dcep.message WHERE sender = 2 AND kind = \'pay\''), 0, 'which is told of when it has committed');
 settle();
+is(query(2, 'SELECT count(*) FROM dcep.message WHERE sender = 2 AND kind = \'pay\''), 1, 'by one message');
 is(status(2, $paid), 'settled|', 'settled');
 is(balance(3, $alice{3}), 11250, 'the payee has it');
 is(query(3, "SELECT kind, payer, payee, amount, memo, issuer FROM dcep.transfer WHERE payer = '$alice{2}'"),
@@ -293,11 +295,13 @@ query($_, 'SELECT dcep.work_messages()') for sort keys %database;
 is($state->(), $was, 'messages that come again change nothing');
 
 $transfer = pay(2, $alice{2}, $alice{3}, $_) for (11, 12, 13);
+query(2, 'SELECT dcep.post_payments(1000)');
 my $last = query(2, 'SELECT posted FROM dcep.line WHERE peer = 1');
 carry(2, 1, "number = $last");
 is(query(1, 'SELECT dcep.work_messages()'), 0, 'a message that came before its elders waits');
 carry(2, 1, 'number < ' . ($last - 1));
 is(query(1, 'SELECT dcep.work_messages(1)'), 1, 'one at a time');
+is(query(1, 'SELECT dcep.work_messages(2)'), 0, 'the next one has not come');
 settle();
 is(status(2, $transfer), 'settled|', 'all settled in the end');
 books_close('late messages');
@@ -334,17 +338,27 @@ $transfer = pay(2, $alice{2}, $alice{3}, 5);
 settle(2, 3);
 is(status(2, $transfer), 'settled|', 'the others go on');
 
-# It sends one coin twice.
+# It sends one coin twice, between payments that are right: those before it are taken, those after it are not.
 $transfer = query(3, "SELECT max(transfer) FROM dcep.crossing WHERE origin = 3");
+my $before_it = pay(3, $alice{3}, $alice{2}, 6);
+query(3, 'SELECT dcep.post_payments(1000)');
 query(3, "SELECT dcep.post_message(1, 'pay', (SELECT body::jsonb FROM dcep.message WHERE sender = 3 AND kind = 'pay' AND (body::jsonb ->> 'transfer')::bigint = $transfer))");
+my $after_it = pay(3, $alice{3}, $alice{2}, 7);
 carry(3, 1);
-query(1, 'SELECT dcep.work_messages()');
+for (1 .. 5) { last if query(1, 'SELECT dcep.work_messages()') == 0; }
+is(query(1, "SELECT string_agg(transfer::text, ',') FROM dcep.crossing WHERE origin = 3 AND transfer IN ($before_it, $after_it)"), $before_it, 'what came before it is taken');
 is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence WHERE sender = 3'), '3|pay|LG701', 'a coin that is sent twice');
 like(query(1, 'SELECT reason FROM dcep.line WHERE peer = 3'), qr/The coin was sent before/, 'is named');
 
 query(1, 'ALTER TABLE dcep.holding DISABLE TRIGGER USER; UPDATE dcep.holding SET amount = amount + 1 WHERE institution = 2');
 like(query(1, 'SELECT check_name, institution FROM dcep.audit()'), qr/^holding\|2$/m, 'a holding that was altered');
 query(1, 'UPDATE dcep.holding SET amount = amount - 1 WHERE institution = 2; ALTER TABLE dcep.holding ENABLE TRIGGER USER');
+
+query(2, "UPDATE dcep.crossing SET waits = true WHERE origin = 2 AND transfer = $second");
+is(query(2, "SELECT count(*) FROM dcep.audit() WHERE check_name = 'payment that left without a message'"), 0, 'a payment that waits for its message is sound');
+query(2, "UPDATE dcep.crossing SET waits = false, amount = amount + 1 WHERE origin = 2 AND transfer = $second");
+is(query(2, "SELECT DISTINCT transfer FROM dcep.audit() WHERE check_name = 'payment that left without a message'"), $second, 'one that another amount was told of is not');
+query(2, "UPDATE dcep.crossing SET amount = amount - 1 WHERE origin = 2 AND transfer = $second");
 
 # It rewrites its past: a message under a number that the registry has seen.
 query(2, <<'SQL');

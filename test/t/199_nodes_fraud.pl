@@ -57,6 +57,7 @@ sub refused
 sub carry
 {
 	my ($from, $to, $where) = @_;
+	query($from, 'SELECT dcep.post_payments(1000)');
 	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
 		. ($where // 'true'));
 	$rows =~ s/\$/\\u0024/g;
