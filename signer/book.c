@@ -25,7 +25,7 @@
 #define FIXED_LEN (8 + 8 + 1)
 #define RECORD_MIN (FIXED_LEN + DCEP_HASH_LEN)
 #define RECORD_MAX (16 * 1024 * 1024)
-#define AHEAD (4 * 1024 * 1024)			   /* zeros are written ahead in such steps */
+#define AHEAD (4 * 1024 * 1024) /* zeros are written ahead in such steps */
 #define READ_AT_ONCE 65536
 #define SECTOR 512						   /* what a disk writes whole or not at all */
 #define FLUSH_MAX (RECORD_MAX + BOOK_FULL) /* of one flush: no request has more than RECORD_MAX of records */

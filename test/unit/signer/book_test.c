@@ -152,7 +152,8 @@ go_on(const Log *log)
 
 	spit(log->bytes, log->len);
 	book_open(&book, path, accept, &seen);
-	ok(seen == RECORDS && stat(path, &status) == 0 && status.st_size == (off_t) log->end[RECORDS], "opened, they are cut off");
+	ok(seen == RECORDS && stat(path, &status) == 0 && status.st_size == (off_t) log->end[RECORDS],
+	   "opened, they are cut off");
 	(void) book_add(&book, 1000, RECORD_START, &nothing);
 	book_flush(&book);
 	book_close(&book);
