@@ -24,6 +24,16 @@ END
 $$;
 COMMENT ON FUNCTION dcep.require_members(text, text[], text[]) IS 'Internal: a list without repetitions, in order, of known members, or an error (22023)';
 
+-- Times in UTC, so that the two parties sign the same text whatever the time zones of their sessions.
+CREATE FUNCTION dcep.agreement_terms(supervisor integer, operator integer, kinds text[], visibility text[], valid tstzrange) RETURNS jsonb
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT jsonb_build_object('supervisor', supervisor, 'operator', operator,
+        'kinds', to_jsonb(dcep.require_members('kind of order', kinds, dcep.order_kinds())),
+        'visibility', to_jsonb(dcep.require_members('visibility', visibility, ARRAY['wallets', 'transfers'])),
+        'valid_from', COALESCE(lower(valid), '-infinity'), 'valid_until', COALESCE(upper(valid), 'infinity'))
+$$;
+COMMENT ON FUNCTION dcep.agreement_terms(integer, integer, text[], text[], tstzrange) IS 'Internal: what parties of an agreement sign. Errors: 22023';
+
 CREATE FUNCTION dcep.enter_agreement(terms jsonb, act bigint) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO dcep.agreement AS g
@@ -60,7 +70,7 @@ COMMENT ON FUNCTION dcep.conclude_agreement(jsonb, integer, bigint) IS
 
 CREATE FUNCTION dcep.agree(supervisor integer, operator integer, kinds text[], visibility text[] DEFAULT '{}',
                            valid tstzrange DEFAULT '(,)') RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     party integer;
     other_node integer := CASE WHEN dcep.own_institution() = 1 THEN dcep.elsewhere(operator) ELSE 1 END;
@@ -83,10 +93,7 @@ BEGIN
             DETAIL = format('It is valid during %s.', valid);
     END IF;
     party := CASE WHEN dcep.caller_acts_for(supervisor) THEN supervisor ELSE operator END;
-    terms := jsonb_build_object('supervisor', supervisor, 'operator', operator,
-        'kinds', to_jsonb(dcep.require_members('kind of order', kinds, dcep.order_kinds())),
-        'visibility', to_jsonb(dcep.require_members('visibility', visibility, ARRAY['wallets', 'transfers'])),
-        'valid_from', COALESCE(lower(valid), '-infinity'), 'valid_until', COALESCE(upper(valid), 'infinity'));
+    terms := dcep.agreement_terms(supervisor, operator, kinds, visibility, valid);
     -- Both parties may be signing at once: who comes second must see the first.
     PERFORM pg_advisory_xact_lock(3294, supervisor * 10000 + operator);
     act_id := nextval('dcep.act_id_seq');

@@ -94,7 +94,7 @@ query(2, 'SELECT dcep.work_messages()');
 is(pay_refused(2, $alice{2}, $bob{2}, 10), 'LG201', 'it stands against the wallet\'s payments');
 is(pay_refused(2, $alice{2}, $alice{3}, 10), 'LG201', 'and those that leave the node');
 is(query(2, "SELECT rule, verdict, sqlstate, order_id FROM (SELECT rule, verdict, sqlstate, (regexp_match(hint, 'Order (\\d+) of supervisor 0009'))[1] AS order_id
-	FROM dcep.explain_transfer('$alice{2}', '$bob{2}', 10)) AS e WHERE verdict = 'refuse' LIMIT 1"), "payer may pay|refuse|LG201|$order", 'explain_transfer names it');
+	FROM dcep.explain_transfer('$alice{2}', '$bob{2}', 10)) AS e WHERE verdict = 'refuse' LIMIT 1"), "no order forbids the payer to pay|refuse|LG201|$order", 'explain_transfer names it');
 is(status($order), 'in force|2|sent|', 'the answer is still under way');
 settle();
 is(status($order), 'in force|2|in effect|', 'the supervisor knows');
