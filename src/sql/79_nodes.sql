@@ -85,7 +85,7 @@ CREATE FUNCTION dcep.post_payments(most integer) RETURNS bigint
 DECLARE
     own smallint := dcep.own_institution();
     paid dcep.transfer;
-    posted bigint[] := '{}';
+    posted bigint[] := ARRAY[]::bigint[];
 BEGIN
     FOR paid IN SELECT t.* FROM (SELECT c.transfer FROM dcep.crossing AS c WHERE c.waits ORDER BY c.transfer LIMIT most) AS w
                   JOIN dcep.transfer AS t ON t.id = w.transfer ORDER BY t.id LOOP
@@ -601,7 +601,7 @@ DECLARE
     taken bigint;
     sources smallint[];
     source smallint;
-    stuck smallint[] := '{}';
+    stuck smallint[] := ARRAY[]::smallint[];
 BEGIN
     IF most IS NULL OR most < 1 THEN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN most IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
