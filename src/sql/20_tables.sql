@@ -977,7 +977,7 @@ COMMENT ON COLUMN dcep.message.number IS 'Counts the messages of a sender to a r
 COMMENT ON COLUMN dcep.message.made_at IS 'When it was posted, by the sender''s clock';
 COMMENT ON COLUMN dcep.message.key_number IS 'Key of the sender that signed it';
 COMMENT ON COLUMN dcep.message.suite IS 'The key''s suite, as in dcep.transfer';
-COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, act, act_done, agreed, report, trace, traced, case, release, key or institution';
+COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, act, act_done, agreed, trace, traced, release, key or institution';
 COMMENT ON COLUMN dcep.message.body IS 'JSON, as it was hashed';
 COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in: of payments, and of answers, that of the worker';
 COMMENT ON COLUMN dcep.message.prev_hash IS 'Hash of the message before it; zeros for the first';
@@ -1039,7 +1039,6 @@ COMMENT ON COLUMN dcep.holding.institution IS 'The operator';
 COMMENT ON COLUMN dcep.holding.amount IS 'Issued to it and received, less redeemed and paid out';
 
 CREATE TABLE dcep.fraud_case (
-    reporter    smallint NOT NULL,
     report      bigint NOT NULL,
     origin      smallint NOT NULL,
     transfer    bigint NOT NULL,
@@ -1051,11 +1050,10 @@ CREATE TABLE dcep.fraud_case (
     act         text NOT NULL,
     lifted_at   timestamptz,
     refused     text,
-    PRIMARY KEY (reporter, report)
+    PRIMARY KEY (report)
 );
-COMMENT ON TABLE dcep.fraud_case IS 'Reports of fraud whose money has gone to other nodes: on the reporter''s node, the registry, and the nodes that it went to';
-COMMENT ON COLUMN dcep.fraud_case.reporter IS 'Institution whose node it was reported on';
-COMMENT ON COLUMN dcep.fraud_case.report IS 'The order there, as dcep.report_fraud() or dcep.report_payment() returned it';
+COMMENT ON TABLE dcep.fraud_case IS 'Payments between nodes, and within them, that were reported on the registry: there, and on the nodes that were asked to follow them';
+COMMENT ON COLUMN dcep.fraud_case.report IS 'The order on the registry, as dcep.report_payment() returned it';
 COMMENT ON COLUMN dcep.fraud_case.origin IS 'Institution whose node the reported payment was made on';
 COMMENT ON COLUMN dcep.fraud_case.transfer IS 'The transfer there';
 COMMENT ON COLUMN dcep.fraud_case.amount IS 'What was reported, minor units; NULL until the node that was asked has answered';
@@ -1068,18 +1066,16 @@ COMMENT ON COLUMN dcep.fraud_case.lifted_at IS 'When this node knew that the ord
 COMMENT ON COLUMN dcep.fraud_case.refused IS 'Why it is not followed; NULL where it is';
 
 CREATE TABLE dcep.fraud_share (
-    reporter    smallint NOT NULL,
     report      bigint NOT NULL,
     origin      smallint NOT NULL,
     transfer    bigint NOT NULL,
     institution smallint NOT NULL,
     share       bigint NOT NULL CHECK (share >= 0),
     answered    bigint NOT NULL DEFAULT 0 CHECK (answered BETWEEN 0 AND share),
-    PRIMARY KEY (reporter, report, origin, transfer, institution)
+    PRIMARY KEY (report, origin, transfer, institution)
 );
 COMMENT ON TABLE dcep.fraud_share IS 'Which part of each payment across is followed for a case, no more than its amount: on the registry, and on each node what it has passed on and what it was asked to follow';
-COMMENT ON COLUMN dcep.fraud_share.reporter IS 'Institution whose node the case is of';
-COMMENT ON COLUMN dcep.fraud_share.report IS 'The report there';
+COMMENT ON COLUMN dcep.fraud_share.report IS 'The report';
 COMMENT ON COLUMN dcep.fraud_share.origin IS 'Institution whose node the payment across was made on';
 COMMENT ON COLUMN dcep.fraud_share.transfer IS 'The transfer there';
 COMMENT ON COLUMN dcep.fraud_share.institution IS 'Whose node was asked to follow it';
@@ -1087,7 +1083,6 @@ COMMENT ON COLUMN dcep.fraud_share.share IS 'How much of it, minor units';
 COMMENT ON COLUMN dcep.fraud_share.answered IS 'How much of that the node has followed; on the node that passed it on, 0';
 
 CREATE TABLE dcep.fraud_account (
-    reporter       smallint NOT NULL,
     report         bigint NOT NULL,
     institution    smallint NOT NULL,
     given          bigint NOT NULL DEFAULT 0,
@@ -1096,14 +1091,13 @@ CREATE TABLE dcep.fraud_account (
     outside        bigint NOT NULL DEFAULT 0 CHECK (outside >= 0),
     redeemed       bigint NOT NULL DEFAULT 0 CHECK (redeemed >= 0),
     passed         bigint NOT NULL DEFAULT 0 CHECK (passed >= 0),
-    PRIMARY KEY (reporter, report, institution),
+    PRIMARY KEY (report, institution),
     CHECK (given >= held + at_institution + outside + redeemed + passed)
 );
-COMMENT ON TABLE dcep.fraud_account IS 'What has become of a case''s money, node by node: on the registry, and on the reporter''s node as the registry has told it. Of all nodes, given less passed adds up to the amount reported';
-COMMENT ON COLUMN dcep.fraud_account.reporter IS 'Institution whose node the case is of';
-COMMENT ON COLUMN dcep.fraud_account.report IS 'The report there';
+COMMENT ON TABLE dcep.fraud_account IS 'Registry only: what has become of a case''s money, node by node. Of all nodes, given less passed adds up to the amount reported';
+COMMENT ON COLUMN dcep.fraud_account.report IS 'The report';
 COMMENT ON COLUMN dcep.fraud_account.institution IS 'Whose node';
-COMMENT ON COLUMN dcep.fraud_account.given IS 'What it was to follow: of the node that began the amount reported, and what came by payments across; minor units, like all of these';
+COMMENT ON COLUMN dcep.fraud_account.given IS 'What it was to follow: of the one that began, the amount reported, and what came by payments across; minor units, like all of these';
 COMMENT ON COLUMN dcep.fraud_account.held IS 'What it held';
 COMMENT ON COLUMN dcep.fraud_account.at_institution IS 'What had gone into its operator''s own wallets';
 COMMENT ON COLUMN dcep.fraud_account.outside IS 'What was not held: outside the supervisor''s agreements, or followed no further';
@@ -1112,15 +1106,13 @@ COMMENT ON COLUMN dcep.fraud_account.passed IS 'What had left for other nodes, o
 
 CREATE TABLE dcep.fraud_hold (
     order_id bigint PRIMARY KEY,
-    reporter smallint NOT NULL,
     report   bigint NOT NULL,
     origin   smallint NOT NULL,
     transfer bigint NOT NULL
 );
 COMMENT ON TABLE dcep.fraud_hold IS 'Orders that this node has imposed for a case, because a message asked it to follow money. Append-only';
 COMMENT ON COLUMN dcep.fraud_hold.order_id IS 'The order';
-COMMENT ON COLUMN dcep.fraud_hold.reporter IS 'Institution whose node the case is of';
-COMMENT ON COLUMN dcep.fraud_hold.report IS 'The report there';
+COMMENT ON COLUMN dcep.fraud_hold.report IS 'The report';
 COMMENT ON COLUMN dcep.fraud_hold.origin IS 'Institution whose node the payment across was made on that brought the money';
 COMMENT ON COLUMN dcep.fraud_hold.transfer IS 'The transfer there';
 

@@ -121,14 +121,14 @@ BEGIN
       FROM (SELECT e.institution, e.fate, sum(e.tainted) AS amount FROM unnest(ends) AS e
              WHERE e.fate IN ('at_institution', 'outside') GROUP BY 1, 2) AS s;
     has_left := EXISTS (SELECT FROM unnest(ends) AS e WHERE e.fate = 'left');
-    IF o.wallets = '{}' AND NOT has_left THEN
+    IF o.wallets = '{}' THEN
         IF outside IS NOT NULL THEN
             PERFORM dcep.keep_refusal('LG220', 'the money is outside the supervisor''s agreements', o.supervisor,
                                       format('report fraud, case %s, of transfer %s', case_no, transfer));
         END IF;
         RAISE EXCEPTION USING ERRCODE = CASE WHEN outside IS NULL THEN '55000' ELSE 'LG220' END,
             MESSAGE = CASE WHEN outside IS NULL THEN 'nothing of the money is left' ELSE 'the money is outside the supervisor''s agreements' END,
-            DETAIL = COALESCE('There is ' || outside || '.', 'It has been redeemed.'),
+            DETAIL = COALESCE('There is ' || outside || '.', CASE WHEN has_left THEN 'Other nodes have it.' ELSE 'It has been redeemed.' END),
             HINT = 'dcep.trace_forward() shows where it went.';
     ELSIF outside IS NOT NULL THEN
         RAISE WARNING USING MESSAGE = 'not all of the money is held', DETAIL = format('There is also %s.', outside),
@@ -139,15 +139,11 @@ BEGIN
     o.valid_from := clock_timestamp();
     o.valid_until := 'infinity';
     o.fraud := transfer;
-    o.id := dcep.enter_order(o);
-    IF has_left THEN
-        PERFORM dcep.report_across(o, stolen, method, ends);
-    END IF;
-    RETURN o.id;
+    RETURN dcep.enter_order(o);
 END
 $$;
 COMMENT ON FUNCTION dcep.report_fraud(bigint, text, text, integer) IS
-'Holds the value that a transfer moved to its payee, wherever it is now among wallets of the supervisor''s agreements (hold_amount), by an order whose id it returns; other money of these wallets stays free. Methods: haircut, fifo, poison (no more than the amount). What sits in vaults or outside agreements is named in a warning. What has gone to other nodes is followed there, and held by orders with the same case and end; dcep.fraud_status() tells what became of it. By a supervisor, in read committed. Can deadlock with payments (40P01): repeat. Errors: 0A000, 22004, 22023, 42501, 54000, 55000 (reported already, nothing left), LG220';
+'Holds the value that a transfer moved to its payee, wherever it is now among wallets of the supervisor''s agreements (hold_amount), by an order whose id it returns; other money of these wallets stays free. Methods: haircut, fifo, poison (no more than the amount). What sits in vaults or outside agreements is named in a warning. Of nodes, dcep.report_payment() reports a payment on the registry. By a supervisor, in read committed. Can deadlock with payments (40P01): repeat. Errors: 0A000, 22004, 22023, 42501, 54000, 55000 (reported already, nothing left), LG220';
 
 -- Pays what an order holds of a wallet to whom it belongs.
 CREATE FUNCTION dcep.give_back(order_id bigint, payee dcep.wallet_id) RETURNS bigint[]

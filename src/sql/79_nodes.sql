@@ -460,8 +460,9 @@ BEGIN
         WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);
         WHEN message.kind IN ('freeze', 'unfreeze') AND NOT is_registry THEN PERFORM dcep.take_restriction(message.kind, body);
         WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
-        WHEN message.kind IN ('report', 'trace', 'traced', 'case', 'release') THEN
-            PERFORM dcep.take_of_case(message.sender, message.kind, body);
+        WHEN message.kind = 'traced' AND is_registry THEN PERFORM dcep.take_traced(message.sender, body);
+        WHEN message.kind = 'trace' AND NOT is_registry THEN PERFORM dcep.take_trace(body);
+        WHEN message.kind = 'release' AND NOT is_registry THEN PERFORM dcep.take_release(body);
         ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', message.kind));
     END CASE;
 END

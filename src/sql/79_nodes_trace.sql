@@ -1,9 +1,9 @@
--- Fraud across nodes: a report on one node is followed wherever the money went, and held there.
+-- Fraud across nodes: a payment that is reported on the registry is followed to every node that its money went to, and held there.
 --
--- The reporter's node holds what is there and tells the registry of each payment across by which some of the money left,
--- with the share of its amount.  The registry, which knows the payment, passes that on to the node that has the
--- money: the payee's, or the payer's own where it was returned.  That node goes on from the transfer that credited it and
--- answers.  Every message adds up to the share that it answers, to the minor unit, and no payment is followed for more
+-- The registry asks the node that has the money to follow it: a payment's own, or of one across the payee's, or the
+-- payer's where it was returned.  The node holds what is there and tells of each payment across by which some of the money
+-- left, with the share of its amount.  The registry, which knows that payment, asks the node that it went to, which goes on from
+-- the transfer that credited it, and answers in turn.  Every message adds up to the share that it answers, to the minor unit, and no payment is followed for more
 -- than its amount: so what became of the money is known node by node, no node can make it more, and it comes to an end.
 --
 -- Locks: wallets, then the tables of cases, then lines, in the order of their peers.
@@ -12,10 +12,9 @@
 
 CREATE FUNCTION dcep.report_terms(c dcep.fraud_case) RETURNS jsonb
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    SELECT jsonb_build_object('reporter', c.reporter, 'report', c.report, 'origin', c.origin, 'transfer', c.transfer,
-                              'amount', c.amount, 'method', c.method, 'valid_until', c.valid_until)
+    SELECT jsonb_build_object('report', c.report, 'origin', c.origin, 'transfer', c.transfer, 'amount', c.amount, 'method', c.method, 'valid_until', c.valid_until)
 $$;
-COMMENT ON FUNCTION dcep.report_terms(dcep.fraud_case) IS 'Internal: what a supervisor signs who reports money that has gone to other nodes';
+COMMENT ON FUNCTION dcep.report_terms(dcep.fraud_case) IS 'Internal: what a supervisor signs who reports a payment on the registry';
 
 -- Whoever freezes a customer's money at another node's word must be able to show by whose.
 CREATE FUNCTION dcep.carried_act_defect(carried jsonb, kind text, supervisor integer) RETURNS text
@@ -49,14 +48,13 @@ END
 $$;
 COMMENT ON FUNCTION dcep.require_report(dcep.fraud_case) IS 'Internal: a report is what its supervisor has signed. Errors: LG701';
 
--- Enters a case that begins here.
+-- The registry: a case begins.
 CREATE FUNCTION dcep.begin_case(o dcep.control_order, origin integer, transfer bigint, amount bigint, method text) RETURNS dcep.fraud_case
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c dcep.fraud_case;
     act_id bigint := nextval('dcep.act_id_seq');
 BEGIN
-    c.reporter := dcep.own_institution();
     c.report := o.id;
     c.origin := begin_case.origin;
     c.transfer := begin_case.transfer;
@@ -69,13 +67,13 @@ BEGIN
     SELECT to_jsonb(a)::text INTO STRICT c.act FROM dcep.act AS a WHERE a.id = act_id;
     INSERT INTO dcep.fraud_case SELECT c.*;
     -- What the registry cannot know the node says: it begins there.
-    INSERT INTO dcep.fraud_account (reporter, report, institution, given)
-    VALUES (c.reporter, c.report, CASE WHEN amount IS NULL THEN origin ELSE c.reporter END, COALESCE(c.amount, 0));
+    INSERT INTO dcep.fraud_account (report, institution, given)
+    VALUES (c.report, CASE WHEN c.amount IS NULL THEN c.origin ELSE 1 END, COALESCE(c.amount, 0));
     RETURN c;
 END
 $$;
 COMMENT ON FUNCTION dcep.begin_case(dcep.control_order, integer, bigint, bigint, text) IS
-'Internal: enters the case of a report whose money has gone to other nodes, with the act that its messages carry; amount NULL where the payment''s node is to say it. Errors: 55000';
+'Internal: enters the case of a report, with the act that its messages carry; amount NULL where the payment''s node is to say it. Errors: 55000';
 
 -- --- following, on the node where the money is --------------------------------------
 
@@ -87,12 +85,10 @@ CREATE FUNCTION dcep.tell_ends(c dcep.fraud_case, ends dcep.stolen_end[]) RETURN
         SELECT g.transfer, g.tainted, LEAST(g.tainted, p.amount - COALESCE(s.share, 0))::bigint AS share
           FROM (SELECT e.transfer, sum(e.tainted) AS tainted FROM unnest(ends) AS e WHERE e.fate = 'left' GROUP BY e.transfer) AS g
           JOIN dcep.crossing AS p ON p.origin = dcep.own_institution() AND p.transfer = g.transfer
-          LEFT JOIN dcep.fraud_share AS s ON (s.reporter, s.report, s.origin, s.transfer, s.institution)
-                                           = (c.reporter, c.report, p.origin, p.transfer, 1::smallint)),
+          LEFT JOIN dcep.fraud_share AS s ON (s.report, s.origin, s.transfer, s.institution) = (c.report, p.origin, p.transfer, 1::smallint)),
     noted AS (
-        INSERT INTO dcep.fraud_share AS s (reporter, report, origin, transfer, institution, share)
-        SELECT c.reporter, c.report, dcep.own_institution(), g.transfer, 1, g.share FROM gone AS g
-         WHERE g.share > 0 AND dcep.own_institution() <> 1
+        INSERT INTO dcep.fraud_share AS s (report, origin, transfer, institution, share)
+        SELECT c.report, dcep.own_institution(), g.transfer, 1, g.share FROM gone AS g WHERE g.share > 0
         ON CONFLICT ON CONSTRAINT fraud_share_pkey DO UPDATE SET share = s.share + excluded.share)
     SELECT jsonb_build_object(
                'held', COALESCE(sum(e.tainted) FILTER (WHERE e.fate = 'held'), 0),
@@ -107,31 +103,12 @@ $$;
 COMMENT ON FUNCTION dcep.tell_ends(dcep.fraud_case, dcep.stolen_end[]) IS
 'Internal: what a trace for a case has found, as messages tell it; what left this node is noted';
 
--- Called by dcep.report_fraud(), under the locks of the wallets that it holds money in.
-CREATE FUNCTION dcep.report_across(o dcep.control_order, amount bigint, method text, ends dcep.stolen_end[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    own smallint := dcep.own_institution();
-    c dcep.fraud_case := dcep.begin_case(o, own, o.fraud, amount, method);
-    told jsonb := dcep.tell_ends(c, ends);
-BEGIN
-    IF own = 1 THEN
-        PERFORM dcep.take_answer_of_case(c, own, amount, told);
-        RETURN;
-    END IF;
-    PERFORM dcep.add_to_account(c, own, told);
-    PERFORM dcep.post_message(1, 'report', told || jsonb_build_object('case', to_jsonb(c)));
-END
-$$;
-COMMENT ON FUNCTION dcep.report_across(dcep.control_order, bigint, text, dcep.stolen_end[]) IS
-'Internal: has other nodes follow what a report of fraud found to have left this one. Errors: 55000';
-
 CREATE FUNCTION dcep.add_to_account(c dcep.fraud_case, institution integer, told jsonb) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE dcep.fraud_account AS a
        SET held = a.held + (told ->> 'held')::bigint, at_institution = a.at_institution + (told ->> 'at_institution')::bigint,
            outside = a.outside + (told ->> 'outside')::bigint, redeemed = a.redeemed + (told ->> 'redeemed')::bigint
-     WHERE (a.reporter, a.report) = (c.reporter, c.report) AND a.institution = add_to_account.institution
+     WHERE a.report = c.report AND a.institution = add_to_account.institution
 $$;
 COMMENT ON FUNCTION dcep.add_to_account(dcep.fraud_case, integer, jsonb) IS 'Internal: adds what a node has found to its account in a case';
 
@@ -144,8 +121,8 @@ BEGIN
     IF share IS NULL OR share <= 0 OR share > paid.amount THEN
         PERFORM dcep.message_wrong('The share is not within the payment''s amount.');
     END IF;
-    INSERT INTO dcep.fraud_share AS s (reporter, report, origin, transfer, institution, share)
-    VALUES (c.reporter, c.report, paid.origin, paid.transfer, add_share.institution, add_share.share)
+    INSERT INTO dcep.fraud_share AS s (report, origin, transfer, institution, share)
+    VALUES (c.report, paid.origin, paid.transfer, add_share.institution, add_share.share)
     ON CONFLICT ON CONSTRAINT fraud_share_pkey DO UPDATE SET share = s.share + excluded.share
      WHERE s.share <= paid.amount - excluded.share
     RETURNING s.share INTO whole;
@@ -166,8 +143,7 @@ CREATE FUNCTION dcep.cap_held(c dcep.fraud_case, ends dcep.stolen_end[]) RETURNS
           FROM dcep.held_wallets(ends) AS f CROSS JOIN LATERAL unnest(f.wallets, f.amounts) AS h (wallet, amount)
           LEFT JOIN (SELECT e.target, sum(e.amount) AS amount
                        FROM dcep.control_effect AS e
-                      WHERE e.order_id IN (SELECT o.order_id FROM dcep.fraud_hold AS o WHERE (o.reporter, o.report) = (c.reporter, c.report)
-                                           UNION ALL SELECT c.report WHERE c.reporter = dcep.own_institution())
+                      WHERE e.order_id IN (SELECT o.order_id FROM dcep.fraud_hold AS o WHERE o.report = c.report)
                       GROUP BY e.target) AS b ON b.target = h.wallet::bigint)
     SELECT array_agg(ROW(e.fate, e.wallet, e.institution, e.transfer, e.tainted)::dcep.stolen_end) FROM (
         SELECT u.fate, u.wallet, u.institution, u.transfer, u.tainted FROM unnest(ends) AS u WHERE u.fate <> 'held'
@@ -180,7 +156,7 @@ $$;
 COMMENT ON FUNCTION dcep.cap_held(dcep.fraud_case, dcep.stolen_end[]) IS
 'Internal: what was found in wallets, no more of each than it holds less what is held there for the case already; the rest is not held';
 
--- The hold, as the supervisor imposed it on the reporter's node.
+-- The hold, by the terms of the report.
 CREATE FUNCTION dcep.hold_for_case(c dcep.fraud_case, paid dcep.crossing, ends dcep.stolen_end[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -202,7 +178,7 @@ BEGIN
     -- The supervisor's key is not here: the operator signs that it does as it was told.
     PERFORM dcep.enter_act(dcep.own_institution(), o.id, 'impose', o.case_no, jsonb_strip_nulls(to_jsonb(o)));
     INSERT INTO dcep.control_order SELECT o.*;
-    INSERT INTO dcep.fraud_hold VALUES (o.id, c.reporter, c.report, paid.origin, paid.transfer);
+    INSERT INTO dcep.fraud_hold VALUES (o.id, c.report, paid.origin, paid.transfer);
 END
 $$;
 COMMENT ON FUNCTION dcep.hold_for_case(dcep.fraud_case, dcep.crossing, dcep.stolen_end[]) IS
@@ -233,7 +209,7 @@ CREATE FUNCTION dcep.take_first(c dcep.fraud_case) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     paid dcep.crossing;
-    answer jsonb := jsonb_build_object('reporter', c.reporter, 'report', c.report, 'origin', c.origin, 'transfer', c.transfer);
+    answer jsonb := jsonb_build_object('report', c.report, 'origin', c.origin, 'transfer', c.transfer);
 BEGIN
     IF c.origin IS DISTINCT FROM dcep.own_institution() OR c.amount IS NOT NULL THEN
         PERFORM dcep.message_wrong('The payment is not one of this node.');
@@ -241,7 +217,7 @@ BEGIN
     SELECT c.origin, t.id, t.amount, t.id INTO paid.origin, paid.transfer, paid.amount, paid.local_transfer
       FROM dcep.transfer AS t WHERE t.id = c.transfer;
     IF paid.transfer IS NULL THEN
-        UPDATE dcep.fraud_case AS f SET refused = 'there is no such transfer' WHERE (f.reporter, f.report) = (c.reporter, c.report);
+        UPDATE dcep.fraud_case AS f SET refused = 'there is no such transfer' WHERE f.report = c.report;
         PERFORM dcep.post_message(1, 'traced', answer || '{"refused": "there is no such transfer"}');
         RETURN;
     END IF;
@@ -269,7 +245,7 @@ BEGIN
     c.lifted_at := NULL;
     c.refused := NULL;
     INSERT INTO dcep.fraud_case SELECT c.* ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT c FROM dcep.fraud_case AS f WHERE (f.reporter, f.report) = (c.reporter, c.report);
+    SELECT * INTO STRICT c FROM dcep.fraud_case AS f WHERE f.report = c.report;
     IF share IS NULL THEN
         PERFORM dcep.take_first(c);
         RETURN;
@@ -284,7 +260,7 @@ BEGIN
         told := dcep.follow_share(c, paid, dcep.add_share(c, paid, own, share), share);
     END IF;
     PERFORM dcep.post_message(1, 'traced', told || jsonb_build_object(
-        'reporter', c.reporter, 'report', c.report, 'origin', body -> 'origin', 'transfer', body -> 'transfer', 'share', share));
+        'report', c.report, 'origin', body -> 'origin', 'transfer', body -> 'transfer', 'share', share));
 END
 $$;
 COMMENT ON FUNCTION dcep.take_trace(jsonb) IS
@@ -311,12 +287,12 @@ BEGIN
            redeemed = a.redeemed + CASE WHEN target IS NULL THEN share ELSE 0 END,
            outside = a.outside + CASE WHEN target IS NOT NULL AND NOT goes_on THEN share ELSE 0 END,
            given = a.given + CASE WHEN goes_on AND target = sender THEN share ELSE 0 END
-     WHERE (a.reporter, a.report, a.institution) = (c.reporter, c.report, sender);
+     WHERE a.report = c.report AND a.institution = sender;
     IF NOT goes_on THEN
         RETURN;
     END IF;
     IF target <> sender THEN
-        INSERT INTO dcep.fraud_account AS a (reporter, report, institution, given) VALUES (c.reporter, c.report, target, share)
+        INSERT INTO dcep.fraud_account AS a (report, institution, given) VALUES (c.report, target, share)
         ON CONFLICT ON CONSTRAINT fraud_account_pkey DO UPDATE SET given = a.given + excluded.given;
     END IF;
     PERFORM dcep.post_message(target, 'trace', jsonb_build_object('case', to_jsonb(c), 'origin', paid.origin, 'transfer', paid.transfer,
@@ -360,51 +336,10 @@ BEGIN
         END IF;
         PERFORM dcep.pass_share(c, sender, paid, gone.share);
     END LOOP;
-    PERFORM dcep.tell_reporter(c);
 END
 $$;
 COMMENT ON FUNCTION dcep.take_answer_of_case(dcep.fraud_case, integer, bigint, jsonb) IS
 'Internal: enters what a node has found of a share, and passes on what has left it. Errors: LG701';
-
-CREATE FUNCTION dcep.tell_reporter(c dcep.fraud_case) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT dcep.post_message(c.reporter, 'case', jsonb_build_object('report', c.report, 'refused', c.refused, 'accounts',
-               (SELECT jsonb_agg(to_jsonb(a) ORDER BY a.institution) FROM dcep.fraud_account AS a
-                 WHERE (a.reporter, a.report) = (c.reporter, c.report))))
-     WHERE c.reporter <> 1
-$$;
-COMMENT ON FUNCTION dcep.tell_reporter(dcep.fraud_case) IS 'Internal: tells the reporter''s node what has become of a case''s money';
-
-CREATE FUNCTION dcep.take_report(sender integer, body jsonb) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    c dcep.fraud_case := jsonb_populate_record(NULL::dcep.fraud_case, body -> 'case');
-    by_whom dcep.institution;
-BEGIN
-    SELECT * INTO by_whom FROM dcep.institution AS i WHERE i.code = c.supervisor AND i.kind = 'supervisor';
-    IF NOT FOUND OR (c.reporter, c.origin) IS DISTINCT FROM (sender::smallint, sender::smallint) THEN
-        PERFORM dcep.message_wrong('The report is not the sender''s to pass on.');
-    END IF;
-    c.lifted_at := NULL;
-    -- Neither is the sender's fault.
-    c.refused := CASE WHEN by_whom.status <> 'active' THEN 'the supervisor is suspended'
-                      WHEN NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = c.supervisor
-                                          AND k.number = (c.act::jsonb ->> 'key_number')::integer)
-                      THEN 'the registry does not know the supervisor''s key' END;
-    IF c.refused IS NULL THEN
-        PERFORM dcep.require_report(c);
-    END IF;
-    BEGIN
-        INSERT INTO dcep.fraud_case SELECT c.*;
-    EXCEPTION WHEN unique_violation THEN
-        PERFORM dcep.message_wrong('The report was sent before.');
-    END;
-    INSERT INTO dcep.fraud_account (reporter, report, institution, given) VALUES (c.reporter, c.report, c.reporter, c.amount);
-    PERFORM dcep.take_answer_of_case(c, sender, c.amount, body);
-END
-$$;
-COMMENT ON FUNCTION dcep.take_report(integer, jsonb) IS
-'Internal: takes the message that money which was reported has left the sender''s node. Errors: LG701';
 
 -- Was the sender asked for what it tells of? Where it was asked how much there is, it says so.
 CREATE FUNCTION dcep.note_answer(INOUT c dcep.fraud_case, sender integer, body jsonb)
@@ -414,14 +349,14 @@ DECLARE
 BEGIN
     IF c.amount IS NULL AND c.refused IS NULL
        AND (c.origin, c.transfer) = (sender::smallint, (body ->> 'transfer')::bigint) AND (part > 0) IS DISTINCT FROM (body ? 'refused') THEN
-        UPDATE dcep.fraud_case AS f SET amount = part, refused = body ->> 'refused' WHERE (f.reporter, f.report) = (c.reporter, c.report)
+        UPDATE dcep.fraud_case AS f SET amount = part, refused = body ->> 'refused' WHERE f.report = c.report
         RETURNING * INTO c;
-        UPDATE dcep.fraud_account AS a SET given = COALESCE(part, 0) WHERE (a.reporter, a.report, a.institution) = (c.reporter, c.report, sender);
+        UPDATE dcep.fraud_account AS a SET given = COALESCE(part, 0) WHERE a.report = c.report AND a.institution = sender;
         RETURN;
     END IF;
     UPDATE dcep.fraud_share AS s SET answered = s.answered + part
-     WHERE (s.reporter, s.report, s.origin, s.transfer, s.institution)
-           = (c.reporter, c.report, (body ->> 'origin')::smallint, (body ->> 'transfer')::bigint, sender::smallint)
+     WHERE (s.report, s.origin, s.transfer, s.institution)
+           = (c.report, (body ->> 'origin')::smallint, (body ->> 'transfer')::bigint, sender::smallint)
        AND part > 0 AND s.answered <= s.share - part AND NOT body ? 'refused';
     IF NOT FOUND THEN
         PERFORM dcep.message_wrong('The sender was not asked to follow that much of this payment.');
@@ -438,8 +373,7 @@ DECLARE
     c dcep.fraud_case;
     paid dcep.crossing;
 BEGIN
-    SELECT * INTO c FROM dcep.fraud_case AS f
-     WHERE (f.reporter, f.report) = ((body ->> 'reporter')::smallint, (body ->> 'report')::bigint) FOR UPDATE;
+    SELECT * INTO c FROM dcep.fraud_case AS f WHERE f.report = (body ->> 'report')::bigint FOR UPDATE;
     c := dcep.note_answer(c, sender, body);
     IF body ? 'refused' THEN
         RETURN;
@@ -454,56 +388,30 @@ BEGIN
         PERFORM dcep.message_wrong('The payment was not returned.');
     END IF;
     PERFORM dcep.pass_share(c, sender, paid, returned);
-    PERFORM dcep.tell_reporter(c);
 END
 $$;
 COMMENT ON FUNCTION dcep.take_traced(integer, jsonb) IS 'Internal: takes the answer of a node that was asked to follow a share. Errors: LG701';
 
--- The reporter's node: what has become of the money.
-CREATE FUNCTION dcep.take_case(body jsonb) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    own smallint := dcep.own_institution();
-BEGIN
-    UPDATE dcep.fraud_case AS c SET refused = body ->> 'refused' WHERE (c.reporter, c.report) = (own, (body ->> 'report')::bigint);
-    IF NOT FOUND THEN
-        PERFORM dcep.message_wrong('There is no such case.');
-    END IF;
-    DELETE FROM dcep.fraud_account AS a WHERE (a.reporter, a.report) = (own, (body ->> 'report')::bigint);
-    INSERT INTO dcep.fraud_account
-    SELECT own, (body ->> 'report')::bigint, a.institution, a.given, a.held, a.at_institution, a.outside, a.redeemed, a.passed
-      FROM jsonb_populate_recordset(NULL::dcep.fraud_account, body -> 'accounts') AS a;
-END
-$$;
-COMMENT ON FUNCTION dcep.take_case(jsonb) IS 'Internal: takes over what the registry has on record of a case''s money. Errors: LG701';
-
 -- --- lifting ---------------------------------------------------------------------------
 
--- Called by dcep.lift(): what holds money elsewhere for the same report goes with it.
+-- Called by dcep.lift(): all nodes that were asked to follow the report lift what they hold for it.
 CREATE FUNCTION dcep.release_across(order_id bigint, act_id bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c dcep.fraud_case;
-    body jsonb;
 BEGIN
-    UPDATE dcep.fraud_case AS f SET lifted_at = clock_timestamp()
-     WHERE (f.reporter, f.report) = (dcep.own_institution(), release_across.order_id) AND f.lifted_at IS NULL
+    UPDATE dcep.fraud_case AS f SET lifted_at = clock_timestamp() WHERE f.report = release_across.order_id AND f.lifted_at IS NULL
     RETURNING * INTO c;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT jsonb_build_object('reporter', c.reporter, 'report', c.report, 'act', to_jsonb(a)) INTO STRICT body
-      FROM dcep.act AS a WHERE a.id = act_id;
-    PERFORM dcep.release_here(c, body -> 'act');
-    IF c.reporter = 1 THEN
-        PERFORM dcep.pass_release(c, body);
-    ELSE
-        PERFORM dcep.post_message(1, 'release', body);
-    END IF;
+    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    PERFORM dcep.post_message(a.institution, 'release', jsonb_build_object('report', c.report, 'act', (SELECT to_jsonb(t) FROM dcep.act AS t WHERE t.id = act_id)))
+       FROM dcep.fraud_account AS a WHERE a.report = c.report AND a.institution <> 1 ORDER BY a.institution;
 END
 $$;
 COMMENT ON FUNCTION dcep.release_across(bigint, bigint) IS
-'Internal: where an order that is lifted was a report whose money has gone to other nodes, has them lift their holds. Errors: 55000';
+'Internal: where an order that is lifted was a report on the registry, has the nodes lift their holds. Errors: 55000';
 
 CREATE FUNCTION dcep.release_here(c dcep.fraud_case, act jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -514,7 +422,7 @@ DECLARE
 BEGIN
     FOR hold IN
         SELECT h.order_id FROM dcep.fraud_hold AS h
-         WHERE (h.reporter, h.report) = (c.reporter, c.report)
+         WHERE h.report = c.report
            AND NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = h.order_id) ORDER BY h.order_id
     LOOP
         act_id := nextval('dcep.act_id_seq');
@@ -525,60 +433,28 @@ END
 $$;
 COMMENT ON FUNCTION dcep.release_here(dcep.fraud_case, jsonb) IS 'Internal: lifts what this node holds for a case, by the supervisor''s act';
 
-CREATE FUNCTION dcep.pass_release(c dcep.fraud_case, body jsonb) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
-    SELECT dcep.post_message(a.institution, 'release', body) FROM dcep.fraud_account AS a
-     WHERE (a.reporter, a.report) = (c.reporter, c.report) AND a.institution NOT IN (1, c.reporter) ORDER BY a.institution
-$$;
-COMMENT ON FUNCTION dcep.pass_release(dcep.fraud_case, jsonb) IS 'Internal: the registry tells all nodes that were asked to follow a case that it was lifted';
-
-CREATE FUNCTION dcep.take_release(sender integer, body jsonb) RETURNS void
+-- A node of an operator: the supervisor has lifted what it had reported.
+CREATE FUNCTION dcep.take_release(body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c dcep.fraud_case;
     wrong text;
 BEGIN
-    UPDATE dcep.fraud_case AS f SET lifted_at = clock_timestamp()
-     WHERE (f.reporter, f.report) = ((body ->> 'reporter')::smallint, (body ->> 'report')::bigint) AND f.lifted_at IS NULL
-       AND sender IN (1, f.reporter)
+    UPDATE dcep.fraud_case AS f SET lifted_at = clock_timestamp() WHERE f.report = (body ->> 'report')::bigint AND f.lifted_at IS NULL
     RETURNING * INTO c;
     IF NOT FOUND THEN
-        PERFORM dcep.message_wrong('There is no such case of the sender that was not lifted.');
+        PERFORM dcep.message_wrong('There is no such report that was not lifted.');
     END IF;
-    IF c.refused IS NULL THEN
-        wrong := COALESCE(dcep.carried_act_defect(body -> 'act', 'lift', c.supervisor),
-                          CASE WHEN ((body -> 'act' ->> 'body')::jsonb ->> 'order')::bigint IS DISTINCT FROM c.report
-                               THEN 'it lifts another order' END);
-    END IF;
+    wrong := COALESCE(dcep.carried_act_defect(body -> 'act', 'lift', c.supervisor),
+                      CASE WHEN ((body -> 'act' ->> 'body')::jsonb ->> 'order')::bigint IS DISTINCT FROM c.report
+                           THEN 'it lifts another order' END);
     IF wrong IS NOT NULL THEN
         PERFORM dcep.message_wrong(format('The supervisor has not lifted it: %s.', wrong));
     END IF;
-    IF dcep.own_institution() = 1 THEN
-        PERFORM dcep.pass_release(c, body);
-    ELSE
-        PERFORM dcep.release_here(c, body -> 'act');
-    END IF;
+    PERFORM dcep.release_here(c, body -> 'act');
 END
 $$;
-COMMENT ON FUNCTION dcep.take_release(integer, jsonb) IS 'Internal: takes the message that a supervisor has lifted what it had reported. Errors: LG701';
-
-CREATE FUNCTION dcep.take_of_case(sender integer, kind text, body jsonb) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    is_registry boolean := dcep.own_institution() = 1;
-BEGIN
-    CASE
-        WHEN kind = 'report' AND is_registry THEN PERFORM dcep.take_report(sender, body);
-        WHEN kind = 'traced' AND is_registry THEN PERFORM dcep.take_traced(sender, body);
-        WHEN kind = 'trace' AND NOT is_registry THEN PERFORM dcep.take_trace(body);
-        WHEN kind = 'case' AND NOT is_registry THEN PERFORM dcep.take_case(body);
-        WHEN kind = 'release' THEN PERFORM dcep.take_release(sender, body);
-        ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', kind));
-    END CASE;
-END
-$$;
-COMMENT ON FUNCTION dcep.take_of_case(integer, text, jsonb) IS 'Internal: does what a message about a report of fraud asks for. Errors: LG701, 55000';
+COMMENT ON FUNCTION dcep.take_release(jsonb) IS 'Internal: takes the message that a supervisor has lifted what it had reported. Errors: LG701';
 
 -- --- for supervisors ----------------------------------------------------------------------
 
@@ -652,20 +528,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) IS
-'Reports a payment of another node, on the registry: by the institution whose node it was made on, and its transfer there. The node that has the money follows and holds it, within the supervisor''s agreements as they are known there, and so on from node to node, as after dcep.report_fraud(). Returns an order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (no such node, reported already)';
+'Reports a payment of another node, on the registry: by the institution whose node it was made on, and its transfer there. The node that has the money follows and holds it, within the supervisor''s agreements as they are known there, and so on from node to node. Returns an order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (no such node, reported already)';
 
-CREATE FUNCTION dcep.fraud_status(report bigint, reporter integer DEFAULT NULL, OUT institution smallint, OUT held bigint, OUT under_way bigint,
-                                  OUT at_institution bigint, OUT outside bigint, OUT redeemed bigint) RETURNS SETOF record
+CREATE FUNCTION dcep.fraud_status(report bigint, OUT institution smallint, OUT held bigint, OUT under_way bigint, OUT at_institution bigint,
+                                  OUT outside bigint, OUT redeemed bigint) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.institution, a.held, a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed,
            a.at_institution, a.outside, a.redeemed
-      FROM dcep.fraud_case AS c JOIN dcep.fraud_account AS a USING (reporter, report)
-     WHERE c.report = fraud_status.report AND c.reporter = COALESCE(fraud_status.reporter, dcep.own_institution())
-       AND (dcep.caller_acts_for(c.supervisor) OR dcep.caller_acts_for(1))
+      FROM dcep.fraud_case AS c JOIN dcep.fraud_account AS a USING (report)
+     WHERE c.report = fraud_status.report AND (dcep.caller_acts_for(c.supervisor) OR dcep.caller_acts_for(1))
+       AND (a.institution <> 1 OR a.redeemed > 0 OR a.outside > 0)
      ORDER BY a.institution
 $$;
-COMMENT ON FUNCTION dcep.fraud_status(bigint, integer) IS
-'What has become of money that was reported and has gone to other nodes, node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further); redeemed. All columns of all rows add up to the amount reported. On the node of the report, and on the registry with the code of that node. No rows where nothing has left. For the supervisor who reported it, and the central bank';
+COMMENT ON FUNCTION dcep.fraud_status(bigint) IS
+'What has become of a payment that was reported with dcep.report_payment(), node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further); redeemed. All columns of all rows add up to the amount reported, once its node has said how much that is. For the supervisor who reported it, and the central bank';
 
 -- --- the way back ---------------------------------------------------------------------------
 

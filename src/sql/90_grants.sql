@@ -196,7 +196,7 @@ GRANT EXECUTE ON FUNCTION dcep.transfer_status(bigint) TO dcep_central_bank, dce
 GRANT EXECUTE ON FUNCTION dcep.work_messages(integer) TO dcep_central_bank, dcep_operator;
 GRANT EXECUTE ON FUNCTION dcep.reads_messages(integer), dcep.own_institution(), dcep.publication_name(integer, integer) TO dcep_central_bank, dcep_auditor;
 GRANT EXECUTE ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) TO dcep_supervisor;
-GRANT EXECUTE ON FUNCTION dcep.fraud_status(bigint, integer), dcep.trace_payment(integer, bigint), dcep.trace_origins(bigint), dcep.crossing_of(bigint)
+GRANT EXECUTE ON FUNCTION dcep.fraud_status(bigint), dcep.trace_payment(integer, bigint), dcep.trace_origins(bigint), dcep.crossing_of(bigint)
     TO dcep_supervisor, dcep_central_bank;
 GRANT SELECT ON dcep.fraud_case, dcep.fraud_share, dcep.fraud_account, dcep.fraud_hold TO dcep_central_bank, dcep_auditor;
 GRANT SELECT ON dcep.instructions, dcep.peers, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;
