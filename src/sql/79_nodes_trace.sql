@@ -184,6 +184,26 @@ $$;
 COMMENT ON FUNCTION dcep.hold_for_case(dcep.fraud_case, dcep.crossing, dcep.stolen_end[]) IS
 'Internal: imposes the hold of a case on what was found of it here';
 
+-- The registry must know a payment before it is told that stolen money has left by it.
+CREATE FUNCTION dcep.post_before(ends dcep.stolen_end[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last bigint;
+    waiting bigint;
+BEGIN
+    SELECT max(c.transfer) INTO last FROM unnest(ends) AS e JOIN dcep.crossing AS c ON c.origin = dcep.own_institution() AND c.transfer = e.transfer
+     WHERE e.fate = 'left' AND c.waits;
+    LOOP
+        -- They are posted in the order of their numbers.
+        SELECT count(*) INTO waiting FROM dcep.crossing AS c WHERE c.waits AND c.transfer <= last;
+        EXIT WHEN waiting = 0;
+        PERFORM dcep.post_payments(LEAST(waiting, 1000000)::integer);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION dcep.post_before(dcep.stolen_end[]) IS
+'Internal: posts the messages of payments by which stolen money has left, where they wait for that, and of those made before. The table dcep.line is locked. Errors: 55000, LG101-LG103';
+
 -- Goes on from the transfer that a payment across has made here. What cannot be followed to its end is not held.
 CREATE FUNCTION dcep.follow_share(c dcep.fraud_case, paid dcep.crossing, part_from bigint, share bigint) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -198,6 +218,7 @@ BEGIN
     EXCEPTION WHEN program_limit_exceeded THEN
         ends := ARRAY[ROW('outside', NULL, NULL, NULL, share)::dcep.stolen_end];
     END;
+    PERFORM dcep.post_before(ends);
     RETURN dcep.tell_ends(c, ends);
 END
 $$;
