@@ -24,6 +24,7 @@ typedef struct Item
 	int64_t change;
 	bool burns;
 	bool issues;
+	bool destroys; /* what another node's wallet has redeemed there is entered here: nothing is minted */
 	bool leaves;
 	int64_t minted; /* what counts against the quota */
 	int64_t paid_out;
@@ -100,6 +101,20 @@ take_key(Case *judged, DcepReader *request)
 	return judged->key != NULL || refuse(judged, DCEP_WIRE_UNKNOWN_KEY, "It is not among the keys of the process.");
 }
 
+/*
+ * Does a transfer end at the registry what an operator's node has redeemed? Its coins were consumed there. Here it
+ * mints no coin, so that it needs no cover, whoever makes it up.
+ */
+static bool
+is_end_of_redemption(const Case *judged, const Item *item)
+{
+	const DcepContext *context = &item->context;
+
+	return item->burns && judged->key->institution->code == CENTRAL_BANK && context->input_count == 0 &&
+		   item->change == 0 && dcep_wallet_institution(context->payee) == CENTRAL_BANK &&
+		   store_institution(judged->store, dcep_wallet_institution(context->payer)) == NULL;
+}
+
 /* The transfers of a request. */
 static bool
 take_items(Case *judged, DcepReader *request)
@@ -125,6 +140,7 @@ take_items(Case *judged, DcepReader *request)
 		used += item->context.input_count;
 		item->issues = item->context.kind == DCEP_KIND_ISSUE;
 		item->burns = item->context.kind == DCEP_KIND_REDEEM;
+		item->destroys = is_end_of_redemption(judged, item);
 		item->leaves =
 			item->burns || store_institution(judged->store, dcep_wallet_institution(item->context.payee)) == NULL;
 	}
@@ -210,7 +226,7 @@ check_item(Case *judged, const Item *item, int64_t last_id)
 		item->change < 0 || context->kind < 1 || context->kind > DCEP_KIND_MAX || context->created_at < 0 ||
 		dcep_wallet_check(context->payer) != NULL || dcep_wallet_check(context->payee) != NULL)
 		return refuse_malformed(judged);
-	if (dcep_wallet_institution(context->payer) != code)
+	if (dcep_wallet_institution(context->payer) != code && !item->destroys)
 		return refuse(judged, DCEP_WIRE_NOT_COVERED, "Transfer %lld: the payer is not of institution %04d.",
 					  (long long) context->id, code);
 	if (distance > CLOCK_TOLERANCE)
@@ -305,7 +321,7 @@ check_sums(Case *judged, uint32_t index)
 		if (__builtin_add_overflow(inputs, amount, &inputs))
 			return refuse_malformed(judged);
 	}
-	if (item->issues || judged->need_count > 0)
+	if (item->issues || item->destroys || judged->need_count > 0)
 		return true;
 	if (__builtin_add_overflow(context->amount, item->change, &outputs) || inputs != outputs)
 		return refuse(judged, DCEP_WIRE_NOT_COVERED, "Transfer %lld mints %lld from coins worth %lld.",

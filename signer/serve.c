@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "judge.h"
@@ -19,7 +18,6 @@
 #define CLIENTS_MAX 1000
 #define BACKLOG 128
 #define READ_AT_ONCE 65536
-#define PATIENCE INT64_C(1000) /* microseconds at most that a flush waits for those who are expected to ask */
 
 typedef struct Client
 {
@@ -32,7 +30,6 @@ typedef struct Server
 {
 	Store *store;
 	int listener;
-	int expected; /* how many ask in a round, of late */
 	int count;
 	Client client[CLIENTS_MAX];
 	struct pollfd poll[1 + CLIENTS_MAX];
@@ -192,16 +189,6 @@ answer_client(Client *client)
 
 /* --- the loop ------------------------------------------------------------------------- */
 
-/* Microseconds on a clock that nobody sets. */
-static int64_t
-time_passed(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* Waits for anything. */
 static void
 wait_for_work(Server *server, const sigset_t *unblocked)
@@ -219,83 +206,28 @@ wait_for_work(Server *server, const sigset_t *unblocked)
 			server->poll[i].revents = 0;
 }
 
-/* Reads and judges what has come; how many have asked. */
-static int
-take_requests(Server *server)
+/* One round: read and judge all, write the log once, answer all. */
+static void
+do_round(Server *server)
 {
-	int asked = 0;
+	int count = server->count;
 
-	for (int i = 0; i < server->count; i++)
+	for (int i = 0; i < count; i++)
 	{
 		Client *client = &server->client[i];
-		size_t before = client->out.len;
 
-		if ((server->poll[1 + i].revents & (POLLIN | POLLHUP | POLLERR)) == 0)
-			continue;
-		if (!read_client(client) || !judge_client(server->store, client))
+		if ((server->poll[1 + i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+			(!read_client(client) || !judge_client(server->store, client)))
 			close_client(client);
-		else if (client->out.len > before)
-			asked++;
 	}
-	return asked;
-}
-
-/* Looks for requests of those who do not wait for an answer yet; false where none comes in so many microseconds. */
-static bool
-look_again(Server *server, int64_t patience)
-{
-	const struct timespec wait = {.tv_nsec = patience * 1000};
-
-	for (int i = 0; i < server->count; i++)
-	{
-		const Client *client = &server->client[i];
-
-		server->poll[1 + i] = (struct pollfd){.fd = client->out.len > 0 ? -1 : client->sock, .events = POLLIN};
-	}
-	return ppoll(server->poll + 1, (nfds_t) server->count, &wait, NULL) > 0;
-}
-
-/*
- * Those who were answered together come back together. A flush waits for as many as lately, for a moment; one who
- * comes alone is never waited beside.
- */
-static void
-gather_requests(Server *server, int asked)
-{
-	int64_t until = time_passed() + PATIENCE;
-	int64_t left = PATIENCE;
-
-	while (asked < server->expected && left > 0 && look_again(server, left))
-	{
-		asked += take_requests(server);
-		left = until - time_passed();
-	}
-	server->expected = asked > server->expected ? asked : (asked + server->expected) / 2;
-}
-
-/* Sends the answers that are ready. */
-static void
-answer_clients(Server *server)
-{
-	for (int i = 0; i < server->count; i++)
+	book_flush(&server->store->book);
+	for (int i = 0; i < count; i++)
 	{
 		Client *client = &server->client[i];
 
 		if (client->sock >= 0 && !answer_client(client))
 			close_client(client);
 	}
-}
-
-/* One round: read and judge all, write the log once, answer all. */
-static void
-do_round(Server *server)
-{
-	int asked = take_requests(server);
-
-	if (asked > 0 && server->store->book.sync)
-		gather_requests(server, asked);
-	book_flush(&server->store->book);
-	answer_clients(server);
 	if ((server->poll[0].revents & POLLIN) != 0)
 		accept_clients(server);
 	remove_closed(server);

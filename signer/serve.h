@@ -3,7 +3,7 @@
  *
  * One loop, one thread.  What several clients have asked meanwhile is judged together,
  * the log is written once, and only then is anybody answered: under load the cost of
- * writing is shared.  Where a flush is dear it waits for those who came together of late.
+ * writing is shared.
  */
 #ifndef SIGNER_SERVE_H
 #define SIGNER_SERVE_H

@@ -502,9 +502,9 @@ BEGIN
     BEGIN
         PERFORM dcep.do_message(message);
     EXCEPTION
-        -- What is no fault of the message is tried again.
+        -- What is no fault of the message is tried again; what our own signer refuses is none.
         WHEN transaction_rollback OR insufficient_resources OR operator_intervention OR system_error
-          OR object_not_in_prerequisite_state OR lock_not_available OR internal_error THEN
+          OR object_not_in_prerequisite_state OR lock_not_available OR internal_error OR SQLSTATE 'LG311' OR SQLSTATE 'LG312' THEN
             RAISE;
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS because = PG_EXCEPTION_DETAIL;
@@ -634,7 +634,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.work_messages(integer) IS
-'Takes messages of other nodes that have come, in their order, and posts those of payments that have left, up to a number of them all, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000 where this node cannot do its part yet (it is tried again)';
+'Takes messages of other nodes that have come, in their order, and posts those of payments that have left, up to a number of them all, and returns how many. Done by the worker as they come. By the central bank, or by the operator whose node this is. Errors: 22004, 22023; 55000, LG311, LG312 where this node, or its signer, cannot do its part yet (it is tried again)';
 
 CREATE FUNCTION dcep.wake_worker() RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_wake_worker';

@@ -275,7 +275,7 @@ sub ask
 
 sub field { return pack 'N/a', $_[0] }
 sub number { return field(pack 'q>', $_[0]) }
-my $public = pack 'H*', value("SELECT encode(public_key, 'hex') FROM dcep.signing_key WHERE institution = 2 AND number = 3");
+our $public = pack 'H*', value("SELECT encode(public_key, 'hex') FROM dcep.signing_key WHERE institution = 2 AND number = 3");
 my ($payer, $payee) = map { value("SELECT w($_)::text::bigint") } 3, 2;
 
 # A transfer of these coins, as the ledger would ask for it.
@@ -316,6 +316,24 @@ substr($forged, 12, 8) = pack 'q>', 8_000_000;
 like(ask_transfers([$forged], transfer(inputs => [8_000_000], amount => $worth)), qr/^e2 Coin 8000000 was not signed by a key/, 'a forged coin');
 is(ask_transfers([], transfer(inputs => [$coin], amount => 10, change => $worth - 10, id => 4_000_000_000)
 		. '', transfer(id => 4_000_000_000, inputs => [8_000_000_000])), 'e4 The request cannot be read.', 'one id twice');
+is(ask_transfers([], transfer(kind => 5, payer => value('SELECT w(2)::text::bigint'), payee => value('SELECT dcep.vault(1)::text::bigint'))),
+	'e2 Transfer 4000000000: the payer is not of institution 0002.', "what another bank's wallet redeems, by an operator's key");
+{
+	# The registry ends there what was redeemed on a node; institution 4 has another signer.
+	local $public = pack 'H*', value("SELECT encode(public_key, 'hex') FROM dcep.signing_key WHERE institution = 1 ORDER BY number DESC LIMIT 1");
+	my ($bank, $vault) = map { value("SELECT $_\::text::bigint") } 'w(2)', 'dcep.vault(1)';
+	my $before = value('SELECT minted FROM dcep.signer_status() WHERE institution = 1');
+	is(ask_transfers([], transfer(kind => 5, payer => $bank, payee => $vault, id => 4_000_000_001)), 's', "by the central bank's key: it mints nothing");
+	is(value('SELECT minted FROM dcep.signer_status() WHERE institution = 1'), $before, 'so it counts for nothing');
+	is(ask_transfers([], transfer(kind => 5, payer => $bank, payee => $vault, change => 1, id => 4_000_000_002)),
+		'e2 Transfer 4000000002: the payer is not of institution 0001.', 'but with change');
+	is(ask_transfers([], transfer(kind => 5, payer => $bank, payee => $bank, id => 4_000_000_002)),
+		'e2 Transfer 4000000002: the payer is not of institution 0001.', 'or to a wallet elsewhere');
+	is(ask_transfers([], transfer(kind => 2, payer => $bank, payee => $vault, id => 4_000_000_002)),
+		'e2 Transfer 4000000002: the payer is not of institution 0001.', 'and a transfer');
+	is(ask_transfers([], transfer(kind => 5, payer => $payer, payee => $vault, id => 4_000_000_002)),
+		'e2 Transfer 4000000002: the payer is not of institution 0001.', 'or of a wallet that the process serves');
+}
 is(ask('R', pack('C/a', $public) . field("\x02" . 'x' x 96)), 'e2 It is no record of institution 0002.', 'a transfer as a record');
 is(ask('R', pack('C/a', $public) . field("\x05dcep reserve v1\0" . 'x' x 96)), 'e2 It is no record of institution 0002.', 'a reserve entry, by an operator');
 is(ask('?', ''), 'e4 The request cannot be read.', 'nonsense');
@@ -424,10 +442,26 @@ for my $at (100, length($whole) / 2, length($whole) - 1)
 my $first = 4 + unpack 'N', $whole;
 like(with_log(substr $whole, $first), qr/broken after record 0: a record's hash does not follow/, 'its beginning cannot be cut off');
 like(with_log(substr($whole, 0, -3)), qr/^records \d+$/m, 'a record that was never finished is passed over');
+is(with_log($whole . "\0" x 100_000), verify_log($dir), 'and so are the zeros that were written ahead');
+is(with_log($whole . "\0" x 1000 . 'x' x 2000 . "\0" x 100_000) =~ s/^dcep-signer: the log's last write was cut short: 3000 bytes .*\n//r,
+	verify_log($dir), 'with what is left of a write of which the beginning never came');
+like(with_log($whole . 'x' x 100), qr/is broken after record \d+: a record's length is none/, 'garbage is not');
+like(with_log($whole . "\0" x 20_000_000 . 'x'), qr/is broken after record \d+: more stands behind it than one write has/, 'nor what no write has left');
 write_file($log, substr($whole, 0, $first) . 'x' . substr($whole, $first + 1));
 my ($refused, $errors) = (IPC::Run::run([ 'dcep-signer', 'run', $dir ], '<', '/dev/null', '>', \my $out, '2>', \my $err), undef);
 like($err, qr/the log .* is broken after record 1/, 'with a broken log nothing is signed');
 write_file($log, $whole);
+
+# What stands ahead while it runs, and when it was killed, is gone when it has stopped.
+start_signer();
+cmp_ok(-s $log, '>=', length($whole) + 4_000_000, 'a running process has zeros ahead');
+stop_signer('KILL');
+cmp_ok(-s $log, '>=', length($whole) + 4_000_000, 'one that was killed leaves them');
+like(verify_log($dir), qr/^records \d+\n/, 'and its log verifies');
+start_signer();
+stop_signer('TERM');
+is(-s $log, length($whole) + 2 * (4 + 8 + 8 + 1 + 32), 'one that stops ends its log with the last record: two starts');
+is(substr(slurp_file($log), 0, length $whole), $whole, 'nothing before them has changed');
 
 # Files of which others could read or replace anything.
 chmod 0644, "$dir/signer.conf";
