@@ -27,6 +27,7 @@ PG_FUNCTION_INFO_V1(dcep_sees_institution);
 PG_FUNCTION_INFO_V1(dcep_acts_for);
 PG_FUNCTION_INFO_V1(dcep_caller_sees);
 PG_FUNCTION_INFO_V1(dcep_caller_acts_for);
+PG_FUNCTION_INFO_V1(dcep_caller_reads_totals);
 PG_FUNCTION_INFO_V1(dcep_sees_payments);
 PG_FUNCTION_INFO_V1(dcep_sees_parties);
 
@@ -345,4 +346,14 @@ dcep_caller_acts_for(PG_FUNCTION_ARGS)
 {
 	know_role(dcep_access_caller());
 	PG_RETURN_BOOL(known.owns || is_bound_to(PG_GETARG_INT32(0)));
+}
+
+/* dcep.caller_reads_totals(): of what names no wallet, all institutions' or its own alone? */
+Datum
+dcep_caller_reads_totals(PG_FUNCTION_ARGS)
+{
+	Oid caller = dcep_access_caller();
+
+	know_role(caller);
+	PG_RETURN_BOOL(known.audits || is_member_of(caller, "dcep_supervisor"));
 }

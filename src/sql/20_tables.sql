@@ -1015,6 +1015,7 @@ CREATE TABLE dcep.crossing (
     PRIMARY KEY (origin, transfer)
 );
 CREATE INDEX crossing_waits ON dcep.crossing (transfer) WHERE waits;
+CREATE INDEX crossing_ended_at ON dcep.crossing (ended_at);
 COMMENT ON TABLE dcep.crossing IS 'Payments between wallets of two nodes, on the payer''s node, the registry and the payee''s node';
 COMMENT ON COLUMN dcep.crossing.origin IS 'Institution whose node the payment was made on';
 COMMENT ON COLUMN dcep.crossing.transfer IS 'The transfer there';

@@ -101,26 +101,48 @@ $$;
 COMMENT ON FUNCTION dcep.chain_gaps() IS
 'Where rows are missing in a wallet''s chain or a reserve account''s: gap, link and head of dcep.verify_chain() and, as "reserve gap" and so on, of dcep.verify_reserves(). No rows in a sound ledger. Hashes the whole journal without checking its signatures: about 5 microseconds a transfer. Whose wallet it is, is shown to those who may see it';
 
+CREATE FUNCTION dcep.caller_reads_totals() RETURNS boolean
+    LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dcep_caller_reads_totals';
+COMMENT ON FUNCTION dcep.caller_reads_totals() IS
+'Internal: inside a SECURITY DEFINER function: may the role that called it read what is between all institutions? The central bank, supervisors, auditors, the owner';
+
 CREATE FUNCTION dcep.net_positions(since timestamptz DEFAULT dcep.day_start(dcep.today()), until timestamptz DEFAULT NULL,
                                    OUT institution smallint, OUT counterparty smallint, OUT payments bigint,
-                                   OUT paid numeric, OUT receipts bigint, OUT received numeric, OUT net numeric) RETURNS SETOF record
+                                   OUT paid numeric, OUT receipts bigint, OUT received numeric, OUT net numeric,
+                                   OUT under_way numeric) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    -- Within this database a payment is settled when it is made; across nodes when its end is known here, and only then does it
+    -- count: so no day changes once it is over.  What leaves for another node is in the journal, too, and counted once.
     WITH flow AS (
-        SELECT dcep.institution(t.payer)::smallint AS payer, dcep.institution(t.payee)::smallint AS payee, count(*) AS n, sum(t.amount) AS amount
+        SELECT dcep.institution(t.payer)::smallint AS payer, dcep.institution(t.payee)::smallint AS payee,
+               count(*) AS n, sum(t.amount) AS amount, 0::numeric AS under_way
           FROM dcep.transfer AS t
          WHERE t.kind = 'transfer' AND (since IS NULL OR t.created_at >= since) AND (until IS NULL OR t.created_at < until)
-           AND dcep.institution(t.payer) <> dcep.institution(t.payee)
+           AND dcep.institution(t.payer) <> dcep.institution(t.payee) AND dcep.is_here(t.payer) AND dcep.is_here(t.payee)
+         GROUP BY 1, 2
+        UNION ALL
+        SELECT dcep.institution(c.payer)::smallint, dcep.institution(c.payee)::smallint, count(*), sum(c.amount), 0
+          FROM dcep.crossing AS c
+         WHERE c.kind = 'transfer' AND c.state = 'settled'
+           AND c.ended_at >= COALESCE(since, '-infinity') AND c.ended_at < COALESCE(until, 'infinity')
+         GROUP BY 1, 2
+        UNION ALL
+        SELECT dcep.institution(c.payer)::smallint, dcep.institution(c.payee)::smallint, 0, 0, sum(c.amount)
+          FROM dcep.crossing AS c WHERE c.kind = 'transfer' AND c.ended_at IS NULL
          GROUP BY 1, 2),
     side AS (
-        SELECT f.payer AS institution, f.payee AS counterparty, f.n AS payments, f.amount AS paid, 0 AS receipts, 0 AS received FROM flow AS f
+        SELECT f.payer AS institution, f.payee AS counterparty, f.n AS payments, f.amount AS paid, 0 AS receipts, 0 AS received, f.under_way
+          FROM flow AS f
         UNION ALL
-        SELECT f.payee, f.payer, 0, 0, f.n, f.amount FROM flow AS f)
+        SELECT f.payee, f.payer, 0, 0, f.n, f.amount, 0 FROM flow AS f)
     SELECT s.institution, s.counterparty, sum(s.payments)::bigint, sum(s.paid), sum(s.receipts)::bigint, sum(s.received),
-           sum(s.received) - sum(s.paid)
-      FROM side AS s GROUP BY s.institution, s.counterparty ORDER BY 1, 2
+           sum(s.received) - sum(s.paid), sum(s.under_way)
+      FROM side AS s
+     WHERE (SELECT dcep.caller_reads_totals()) OR dcep.caller_acts_for(s.institution)
+     GROUP BY s.institution, s.counterparty ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION dcep.net_positions(timestamptz, timestamptz) IS
-'What the wallets of each institution paid to and received from those of each other in a time range (today by default): numbers and sums in minor units, and net, which is received less paid. A pair appears once from either side, and the two nets cancel. Reads the journal';
+'What the wallets of each institution paid to and received from those of each other in a time range (today by default): numbers and sums in minor units, net, which is received less paid, and under_way, what it has paid to nodes that have not answered yet, whatever the range. A pair appears once from either side, and the two nets cancel. A payment across nodes counts from when this node knew that it was settled; one that was returned never does. On the registry, and where one database serves all, these are the positions of all; on an operator''s node its own. For the central bank, supervisors and auditors; an operator is shown its own rows. Reads the journal, and of dcep.crossing what ended in the range, by an index';
 
 CREATE FUNCTION dcep.anonymous_share(since timestamptz DEFAULT dcep.day_start(dcep.today()), until timestamptz DEFAULT NULL,
                                      OUT institution smallint, OUT wallets bigint, OUT anonymous_wallets bigint, OUT held numeric,

@@ -381,7 +381,8 @@ BEGIN
         RETURN;
     END IF;
     -- A key that is there never becomes another one, and a revocation is never taken back.
-    INSERT INTO dcep.signing_key SELECT key.*
+    INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from, valid_until, revoked_at, revocation_reason)
+    VALUES (key.institution, key.number, key.suite, key.public_key, key.valid_from, key.valid_until, key.revoked_at, key.revocation_reason)
     ON CONFLICT (institution, number) DO UPDATE
        SET revoked_at = LEAST(signing_key.revoked_at, excluded.revoked_at),
            revocation_reason = COALESCE(excluded.revocation_reason, signing_key.revocation_reason),
@@ -443,6 +444,14 @@ $$;
 COMMENT ON FUNCTION dcep.message_defect(dcep.message, bytea) IS
 'Internal: what is wrong with a message''s link to the one before it, whose hash is head, with its hash or its signature; NULL where nothing is';
 
+CREATE FUNCTION dcep.message_kinds() RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY['pay', 'credit', 'accepted', 'declined', 'settled', 'returned', 'freeze', 'unfreeze', 'act', 'act_done', 'agreed', 'trace',
+                 'traced', 'release', 'key', 'institution']
+$$;
+COMMENT ON FUNCTION dcep.message_kinds() IS
+'Internal: the kinds of messages that this version knows. One of another kind waits, and all after it on its line, until this node is upgraded';
+
 CREATE FUNCTION dcep.do_message(message dcep.message) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -493,6 +502,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = message.sender AND k.number = message.key_number) THEN
         -- Its key will be told of: by a message before this one, which has not come, or by dcep.join().
         RETURN false;
+    ELSIF message.kind <> ALL (dcep.message_kinds()) THEN
+        -- The sender has a later version than this node, and waits for it.
+        RETURN false;
     END IF;
     wrong := dcep.message_defect(message, line.taken_head);
     IF wrong IS NOT NULL THEN
@@ -528,7 +540,7 @@ DECLARE
 BEGIN
     FOR message IN SELECT m.* FROM dcep.message AS m
                     WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number > line.taken ORDER BY m.number LIMIT most LOOP
-        EXIT WHEN message.number <> last + 1;
+        EXIT WHEN message.number <> last + 1 OR message.kind <> ALL (dcep.message_kinds());
         IF dcep.message_defect(message, head) IS NOT NULL THEN
             PERFORM dcep.message_wrong('It is looked at once more, by itself.');
         END IF;
@@ -654,7 +666,9 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF before IS DISTINCT FROM NEW THEN
+    -- What a later version has added to the table was not sent, and may differ.
+    IF (before.made_at, before.key_number, before.suite, before.kind, before.body, before.by_role, before.prev_hash, before.hash, before.signature)
+       IS DISTINCT FROM (NEW.made_at, NEW.key_number, NEW.suite, NEW.kind, NEW.body, NEW.by_role, NEW.prev_hash, NEW.hash, NEW.signature) THEN
         PERFORM dcep.quarantine(NEW.sender, NEW, 'LG402', 'its sender has sent another message under the same number: its past was changed');
     END IF;
     RETURN NULL;
@@ -682,8 +696,9 @@ COMMENT ON FUNCTION dcep.node_facts() IS 'What another node must know of this on
 
 CREATE FUNCTION dcep.add_keys(keys jsonb) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO dcep.signing_key
-    SELECT k.* FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
+    INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from, valid_until, revoked_at, revocation_reason)
+    SELECT k.institution, k.number, k.suite, k.public_key, k.valid_from, k.valid_until, k.revoked_at, k.revocation_reason
+      FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
     ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION dcep.add_keys(jsonb) IS 'Internal: enters keys of another node that are not here yet';

@@ -17,7 +17,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'there is no such node';
     END IF;
     IF NOT EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = publication) THEN
-        EXECUTE format('CREATE PUBLICATION %I FOR TABLE dcep.message WHERE (sender = %s AND receiver = %s) WITH (publish = ''insert'')',
+        -- The columns are named: what a later version adds to the table does not travel to a node that has no such column,
+        -- where it would stop the apply worker.
+        EXECUTE format('CREATE PUBLICATION %I FOR TABLE dcep.message (sender, receiver, number, made_at, key_number, suite, kind, body, '
+                       'by_role, prev_hash, hash, signature) WHERE (sender = %s AND receiver = %s) WITH (publish = ''insert'')',
                        publication, own, peer);
     END IF;
 END

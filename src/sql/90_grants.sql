@@ -157,8 +157,9 @@ GRANT EXECUTE ON FUNCTION
     dcep.rings(timestamptz, timestamptz, double precision, double precision),
     dcep.suspects(timestamptz, timestamptz, double precision, double precision, double precision)
     TO dcep_central_bank, dcep_supervisor;
-GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps(), dcep.refusals_by_rule(timestamptz, timestamptz), dcep.today(),
-    dcep.day_start(date) TO dcep_auditor;
+GRANT EXECUTE ON FUNCTION dcep.double_spends(), dcep.chain_gaps(), dcep.refusals_by_rule(timestamptz, timestamptz) TO dcep_auditor;
+-- Between institutions: auditors all, an operator its own.
+GRANT EXECUTE ON FUNCTION dcep.net_positions(timestamptz, timestamptz), dcep.today(), dcep.day_start(date) TO dcep_auditor, dcep_operator;
 
 -- The log: proofs and checkpoints for all; sealing for the central bank.
 GRANT EXECUTE ON FUNCTION

@@ -12,7 +12,10 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_nodes query refused as carry settle finish_nodes);
+our @EXPORT = qw(start_nodes query refused as carry settle finish_nodes cluster);
+
+# Settings of the cluster beside the usual ones; set before start_nodes().
+our $settings = '';
 
 my %database;
 my %session;
@@ -95,7 +98,7 @@ sub start_nodes
 	%database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
 	$node = PostgreSQL::Test::Cluster->new('nodes');
 	$node->init;
-	$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
+	$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'\n$settings");
 	$node->start;
 	$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
 	query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
@@ -117,6 +120,12 @@ SQL
 	}
 	settle();
 	return;
+}
+
+# The cluster that they all are in.
+sub cluster
+{
+	return $node;
 }
 
 sub finish_nodes

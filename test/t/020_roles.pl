@@ -131,7 +131,7 @@ for my $role (@roles)
 
 # Reports: totals and patterns for supervisors and the central bank, what proves the whole for auditors too.
 my @proofs = ('conservation', 'quota', 'double_spends()', 'chain_gaps()');
-my @reports = ('frozen_totals', 'movement', 'net_positions()', 'anonymous_share()', 'large_values()', 'structuring()', 'dormant_reactivated()',
+my @reports = ('frozen_totals', 'movement', 'anonymous_share()', 'large_values()', 'structuring()', 'dormant_reactivated()',
 	'surging()', 'short_lived()', 'pairs()', 'fan_in()', 'fan_out()', 'pass_through()', 'cycles()', 'frequent_pairs()', 'rings()', 'suspects()');
 for my $role (@roles)
 {
@@ -140,6 +140,17 @@ for my $role (@roles)
 	my $refused = () = $err =~ /^ERROR:  42501:/mg;
 	my $may = $role =~ /central|supervisor/ ? @proofs + @reports : $role =~ /auditor/ ? @proofs : 0;
 	is("$read read, $refused refused", sprintf('%d read, %d refused', $may, @proofs + @reports - $may), "$role: reports");
+}
+# Positions between institutions: auditors all, an operator its own.
+for my $role (@roles)
+{
+	if ($role =~ /central|supervisor|auditor|bank(\d)/)
+	{
+		my $own = defined $1 ? " WHERE institution = $1" : '';
+		is(as($role, "SELECT * FROM dcep.net_positions('-infinity', NULL)"), $node->safe_psql($db, "SELECT * FROM dcep.net_positions('-infinity', NULL)$own"), "$role: net positions");
+	}
+	elsif ($role =~ /unlisted/) { is(as($role, "SELECT * FROM dcep.net_positions('-infinity', NULL)"), '', "$role: net positions of no institution") }
+	else { refused($role, '42501', 'SELECT * FROM dcep.net_positions()', 'may not read net positions') }
 }
 unlike(as('regress_supervisor', "SELECT m::text FROM dcep.movement AS m; SELECT p::text FROM dcep.pairs() AS p; SELECT d::text FROM dcep.double_spends() AS d"),
 	qr/\d{16}/, 'without an agreement a supervisor is shown no wallet');
