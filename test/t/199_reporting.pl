@@ -127,7 +127,7 @@ for my $code (1, 2, 3)
 {
 	$copies->safe_psql('postgres', "CREATE DATABASE copy$code");
 	copy($code, 'CREATE EXTENSION dcep CASCADE');
-	copy($code, "CREATE SUBSCRIPTION copy$code CONNECTION '" . cluster()->connstr($database{$code}) . " user=reporting' PUBLICATION dcep_copy");
+	copy($code, "CREATE SUBSCRIPTION copy$code CONNECTION '" . cluster()->connstr . " dbname=$database{$code} user=reporting' PUBLICATION dcep_copy");
 }
 $copies->wait_for_subscription_sync(cluster(), "copy$_", "copy$_") for (1, 2, 3);
 
@@ -156,7 +156,7 @@ $copies->safe_psql('postgres', 'CREATE EXTENSION dblink');
 is($copies->safe_psql('postgres', <<'SQL'), "copy2|8\ncopy3|7", 'read across');
 SELECT c.copy, r.movements FROM unnest(ARRAY['copy2', 'copy3']) AS c (copy),
        dblink('dbname=' || c.copy || ' host=' || split_part(current_setting('unix_socket_directories'), ',', 1) || ' port=' || current_setting('port'),
-              $$SELECT count(*) FROM dcep.movement WHERE kind = 'transfer'$$) AS r (movements bigint) ORDER BY 1
+              $$SELECT count(*) FROM dcep.movement WHERE kind = 'transfer' AND dcep.is_here(wallet)$$) AS r (movements bigint) ORDER BY 1
 SQL
 
 # Money that left one copy is followed in the next: the crossing says by which transfer it came.
@@ -174,17 +174,31 @@ for my $sql ("SELECT dcep.transfer('$alice{2}', '$bob{2}', 1)", 'UPDATE dcep.tra
 }
 is(copy(2, 'SELECT * FROM dcep.audit()'), '', 'and is as it was');
 
-# What a node's superuser changes there is changed in the copy too, and found in both.
-query(2, 'ALTER TABLE dcep.transfer DISABLE TRIGGER USER');
-query(2, "UPDATE dcep.transfer SET memo = 'never happened' WHERE id = $stolen");
-query(2, 'ALTER TABLE dcep.transfer ENABLE TRIGGER USER');
+# Money out of nothing at a node: the copy has it too, and finds it.
+query(3, 'ALTER TABLE dcep.coin DISABLE TRIGGER USER');
+query(3, "UPDATE dcep.coin SET amount = amount + 1 WHERE id = (SELECT min(id) FROM dcep.coin WHERE owner = '$alice{3}')");
+query(3, 'ALTER TABLE dcep.coin ENABLE TRIGGER USER');
 caught_up();
-is(copy(2, 'SELECT DISTINCT check_name FROM dcep.audit()'), 'chain hash', 'a row changed at the node is found on the copy');
-is(copy($_, 'SELECT * FROM dcep.audit()'), '', "not in copy $_") for (1, 3);
-# And what is changed in the copy alone.
-copy(3, "ALTER TABLE dcep.transfer DISABLE TRIGGER ALL; UPDATE dcep.transfer SET amount = amount + 1 WHERE id = $came; ALTER TABLE dcep.transfer ENABLE TRIGGER ALL");
-isnt(copy(3, 'SELECT count(*) FROM dcep.audit()'), 0, 'a row changed in the copy is found');
-is(query(3, 'SELECT * FROM dcep.audit()'), '', 'where the node itself is sound');
+my $defects = query(3, 'SELECT check_name, institution, detail FROM dcep.audit() ORDER BY 1, 2, 3');
+isnt($defects, '', 'a coin that its superuser has made larger is found at the node');
+is(copy(3, 'SELECT check_name, institution, detail FROM dcep.audit() ORDER BY 1, 2, 3'), $defects, 'and on the copy, in the same words');
+is(copy($_, 'SELECT * FROM dcep.audit()'), '', "not in copy $_") for (1, 2);
+
+# A journal that is rewritten at the node is not rewritten in the copy, which stops there and keeps what was.
+query(2, 'ALTER TABLE dcep.transfer DISABLE TRIGGER USER');
+query(2, "UPDATE dcep.transfer SET amount = amount + 1 WHERE id = $stolen");
+query(2, 'ALTER TABLE dcep.transfer ENABLE TRIGGER USER');
+ok($copies->poll_query_until('copy2', "SELECT apply_error_count > 0 FROM pg_stat_subscription_stats WHERE subname = 'copy2'"), 'the copy stops');
+like(slurp_file($copies->logfile), qr/journal is append-only/, 'since it does not follow a node that rewrites its journal');
+is(copy(2, "SELECT amount FROM dcep.transfer WHERE id = $stolen"), 400, 'it has what was there before');
+is(query(2, "SELECT amount FROM dcep.transfer WHERE id = $stolen"), 401, 'the node has not');
+isnt(query(2, 'SELECT count(*) FROM dcep.audit()'), 0, 'which its own audit says');
+is(copy(2, 'SELECT * FROM dcep.audit()'), '', 'and the copy\'s does not');
+
+# What is changed in the copy alone is found in the copy alone.
+copy(1, 'ALTER TABLE dcep.transfer DISABLE TRIGGER ALL; UPDATE dcep.transfer SET amount = amount + 1 WHERE id = (SELECT min(id) FROM dcep.transfer); ALTER TABLE dcep.transfer ENABLE TRIGGER ALL');
+isnt(copy(1, 'SELECT count(*) FROM dcep.audit()'), 0, 'a row changed in the copy is found');
+is(query(1, 'SELECT * FROM dcep.audit()'), '', 'where the registry itself is sound');
 
 copy($_, "DROP SUBSCRIPTION copy$_") for (1, 2, 3);
 finish_nodes();
