@@ -16,7 +16,7 @@ COMMENT ON FUNCTION dcep.copied_tables() IS
 CREATE FUNCTION dcep.grant_copy(role name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tables text;
+    tab name;
     fits boolean;
 BEGIN
     IF role IS NULL THEN
@@ -31,14 +31,16 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('role "%s" cannot copy the ledger', role),
             HINT = 'It must have REPLICATION and BYPASSRLS.';
     END IF;
-    SELECT string_agg(format('dcep.%I', t.name), ', ') INTO tables FROM dcep.copied_tables() AS t (name);
-    IF EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = 'dcep_copy') THEN
-        EXECUTE 'ALTER PUBLICATION dcep_copy SET TABLE ' || tables;
-    ELSE
-        EXECUTE 'CREATE PUBLICATION dcep_copy FOR TABLE ' || tables;
+    IF NOT EXISTS (SELECT FROM pg_publication AS p WHERE p.pubname = 'dcep_copy') THEN
+        CREATE PUBLICATION dcep_copy;
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA dcep TO %I', role);
-    EXECUTE format('GRANT SELECT ON TABLE %s TO %I', tables, role);
+    FOR tab IN SELECT t.name FROM dcep.copied_tables() AS t (name) LOOP
+        IF NOT EXISTS (SELECT FROM pg_publication_tables AS p WHERE (p.pubname, p.schemaname, p.tablename) = ('dcep_copy', 'dcep', tab)) THEN
+            EXECUTE format('ALTER PUBLICATION dcep_copy ADD TABLE dcep.%I', tab);
+        END IF;
+        EXECUTE format('GRANT SELECT ON dcep.%I TO %I', tab, role);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION dcep.grant_copy(name) IS
