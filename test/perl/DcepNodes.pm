@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_nodes query refused as carry settle finish_nodes cluster);
+our @EXPORT = qw(start_nodes make_nodes open_line ask query refused as carry settle finish_nodes cluster);
 
 # Settings of the cluster beside the usual ones; set before start_nodes().
 our $settings = '';
@@ -44,7 +44,7 @@ sub query
 {
 	my ($code, $sql) = @_;
 	my ($out, $err) = ask($code, $sql);
-	die "$sql\n$err" if $err =~ /^ERROR/m;
+	die "node $code: $sql\n$err" if $err =~ /^ERROR/m;
 	return $out;
 }
 
@@ -79,7 +79,7 @@ sub carry
 sub settle
 {
 	my @among = @_ ? @_ : grep { $_ != 1 } sort keys %database;
-	for (1 .. 20)
+	for (1 .. 40)
 	{
 		my $taken = 0;
 		for my $code (@among) { carry($code, 1); carry(1, $code); }
@@ -89,9 +89,9 @@ sub settle
 	die 'messages never end';
 }
 
-# Starts a cluster with the registry and the nodes of some operators, joined: with keys of several suites and no demands
-# on who opens wallets; 9 is a supervisor.
-sub start_nodes
+# Starts a cluster with the registry and the nodes of some operators, not joined yet: with keys of several suites and no
+# demands on who opens wallets; 9 is a supervisor.
+sub make_nodes
 {
 	my @operators = @_;
 	my @suites = ('ed25519', 'p256', 'sm2');
@@ -106,7 +106,7 @@ sub start_nodes
 		. "SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor')");
 	for my $code (@operators)
 	{
-		my $suite = $suites[$code % 3];
+		my $suite = $suites[($code - 2) % 3];
 		query(1, "SELECT dcep.enroll_institution($code, 'Bank $code', 'operator', elsewhere => true), dcep.deposit_reserve($code, 100000)");
 		query($code, <<"SQL");
 SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
@@ -114,10 +114,26 @@ SELECT dcep.generate_key($code, '$suite');
 INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
     SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
 SQL
-		my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
-		query(1, "SELECT dcep.open_line('$facts')");
-		query($code, "SELECT dcep.open_line('$registry')");
 	}
+	return;
+}
+
+# Opens the line between an operator's node and the registry.
+sub open_line
+{
+	my ($code) = @_;
+	my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
+	query(1, "SELECT dcep.open_line('$facts')");
+	query($code, "SELECT dcep.open_line('$registry')");
+	return;
+}
+
+# The same, joined.
+sub start_nodes
+{
+	my @operators = @_;
+	make_nodes(@operators);
+	open_line($_) for @operators;
 	settle();
 	return;
 }

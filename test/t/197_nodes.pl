@@ -1,87 +1,20 @@
 
 # Operators with databases of their own, and the registry between them: payments across, every way
 # back, and messages that no honest node sends.  Messages are carried by hand here, so that each
-# point at which something can break is met; 198_replication_nodes has them carried by PostgreSQL.
+# point at which something can break is met; 198_nodes_replication has them carried by PostgreSQL.
 
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use DcepNodes;
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('nodes');
-$node->init;
-$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
-$node->start;
-
 my @operators = (2, 3, 4);
-my %database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
-my %code = reverse %database;
-
-# One session a node, kept open: there are hundreds of questions.
-my %session;
-
-sub ask
-{
-	my ($code, $sql) = @_;
-	my $session = $session{$code} //= do {
-		my %new = (in => '', out => '', err => '');
-		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
-			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
-		\%new;
-	};
-	$session->{timer}->start(300);
-	$session->{$_} = '' for qw(out err);
-	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
-	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
-	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
-	chomp $session->{out};
-	return ($session->{out}, $session->{err});
-}
-
-sub query
-{
-	my ($code, $sql) = @_;
-	my ($out, $err) = ask($code, $sql);
-	die "$sql\n$err" if $err =~ /^ERROR/m;
-	return $out;
-}
-
-# What a statement is refused with.
-sub refused
-{
-	my ($code, $sql) = @_;
-	my ($out, $err) = ask($code, $sql);
-	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
-}
-
-# Carries what one has posted to another: all of it, again and again.
-sub carry
-{
-	my ($from, $to, $where) = @_;
-	query($from, 'SELECT dcep.post_payments(1000)');
-	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
-		. ($where // 'true'));
-	$rows =~ s/\$/\\u0024/g;
-	query($to, "INSERT INTO dcep.message SELECT * FROM json_populate_recordset(NULL::dcep.message, \$x\$$rows\$x\$)");
-	return;
-}
-
-# Carries and takes until nothing moves.
-sub settle
-{
-	my @among = @_ ? @_ : @operators;
-	for (1 .. 20)
-	{
-		my $taken = 0;
-		for my $code (@among) { carry($code, 1); carry(1, $code); }
-		$taken += query($_, 'SELECT dcep.work_messages()') for (1, @among);
-		return if $taken == 0;
-	}
-	die 'messages never end';
-}
 
 # Money is where it should be: what the registry has on record, and what the nodes hold.
 sub books_close
@@ -105,39 +38,13 @@ sub books_close
 
 # --- four nodes ------------------------------------------------------------------------------
 
-$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
-query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
-query(1, <<'SQL');
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
-SELECT dcep.generate_key(1, 'ed25519');
-SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true) FROM generate_series(2, 4) AS code;
-SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor');
-SELECT dcep.deposit_reserve(code, 100000) FROM generate_series(2, 4) AS code;
-SQL
-my %suite = (2 => 'ed25519', 3 => 'p256', 4 => 'sm2');
-for my $code (@operators)
-{
-	query($code, <<"SQL");
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
-SELECT dcep.generate_key($code, '$suite{$code}');
-INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
-    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
-SQL
-}
+make_nodes(@operators);
 is(query(2, 'SELECT code, kind, is_here FROM dcep.institution ORDER BY code'), "1|central_bank|f\n2|operator|t", 'an operator\'s node');
 is(refused(2, "SELECT dcep.enroll_institution(5, 'Bank 5', 'operator')"), '22023', 'enrolls nobody');
 is(refused(2, "SELECT dcep.generate_key(2, 'ed25519', 'process')"), '0A000', 'has no key in dcep-signer');
 is(refused(1, 'SELECT dcep.vault(2)'), '22023', 'no vault before the line');
 is(refused(1, 'SELECT dcep.issue(2, 100)'), '22023', 'no issue before the line');
 
-sub open_line
-{
-	my ($code) = @_;
-	my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
-	query(1, "SELECT dcep.open_line('$facts')");
-	query($code, "SELECT dcep.open_line('$registry')");
-	return;
-}
 open_line($_) for @operators;
 settle();
 is(query(2, 'SELECT code, name, kind, is_here FROM dcep.institution ORDER BY code'),
@@ -280,7 +187,7 @@ is(refused(2, "SELECT dcep.pay_kind('recover', '$alice{2}', '$alice{3}', 1, NULL
 {
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my ($said, $ok);
-	$ok = IPC::Run::run([ 'dcep-export', $folder, '-d', $node->connstr('bank2') ], '>&', \$said);
+	$ok = IPC::Run::run([ 'dcep-export', $folder, '-d', cluster()->connstr('bank2') ], '>&', \$said);
 	ok(!$ok && $said =~ /the journal of a node cannot be verified/, 'dcep-export refuses on a node');
 }
 
@@ -288,11 +195,11 @@ is(refused(2, "SELECT dcep.pay_kind('recover', '$alice{2}', '$alice{3}', 1, NULL
 
 my $state = sub {
 	return join "\n", map { query($_, 'SELECT (SELECT sum(amount) FROM dcep.coin), (SELECT count(*) FROM dcep.transfer), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') }
-		sort keys %database;
+		1, @operators;
 };
 my $was = $state->();
 for my $code (@operators) { carry($code, 1); carry(1, $code); }
-query($_, 'SELECT dcep.work_messages()') for sort keys %database;
+query($_, 'SELECT dcep.work_messages()') for 1, @operators;
 is($state->(), $was, 'messages that come again change nothing');
 
 $transfer = pay(2, $alice{2}, $alice{3}, $_) for (11, 12, 13);
@@ -373,5 +280,5 @@ carry(2, 1, 'number = 5');
 is(query(1, 'SELECT sender, number, sqlstate FROM dcep.evidence WHERE sender = 2'), '2|5|LG402', 'a past that was changed');
 is(query(1, 'SELECT status FROM dcep.line WHERE peer = 2'), 'quarantined', 'quarantined at the first message');
 
-$_->{run}->finish for values %session;
+finish_nodes();
 done_testing();

@@ -5,79 +5,13 @@
 use strict;
 use warnings;
 
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use DcepNodes;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('fraud');
-$node->init;
-$node->append_conf('postgresql.conf', "fsync = off\njit = off\ndcep.key_directory = 'keys'");
-$node->start;
-
 my @operators = (2, 3, 4);
-my %database = (1 => 'registry', map { ($_ => "bank$_") } @operators);
-my %session;
-
-sub ask
-{
-	my ($code, $sql) = @_;
-	my $session = $session{$code} //= do {
-		my %new = (in => '', out => '', err => '');
-		$new{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database{$code}) ],
-			'<', \$new{in}, '>', \$new{out}, '2>', \$new{err}, $new{timer} = IPC::Run::timeout(300));
-		\%new;
-	};
-	$session->{timer}->start(300);
-	$session->{$_} = '' for qw(out err);
-	$session->{in} .= "$sql\n;\n\\echo that was all\n\\warn that was all\n";
-	$session->{run}->pump until $session->{out} =~ /^that was all\n\z/m && $session->{err} =~ /^that was all\n\z/m;
-	$session->{$_} =~ s/^that was all\n\z//m for qw(out err);
-	chomp $session->{out};
-	return ($session->{out}, $session->{err});
-}
-
-sub query
-{
-	my ($code, $sql) = @_;
-	my ($out, $err) = ask($code, $sql);
-	die "node $code: $sql\n$err" if $err =~ /^ERROR/m;
-	return $out;
-}
-
-# What a statement is refused with.
-sub refused
-{
-	my ($code, $sql) = @_;
-	my ($out, $err) = ask($code, $sql);
-	return $err =~ /^ERROR:\s+(\w{5}):/m ? $1 : "nothing: $out $err";
-}
-
-# Carries what one has posted to another: all of it, again and again.
-sub carry
-{
-	my ($from, $to, $where) = @_;
-	query($from, 'SELECT dcep.post_payments(1000)');
-	my $rows = query($from, "SELECT COALESCE(json_agg(m ORDER BY number), '[]') FROM dcep.message AS m WHERE sender = $from AND receiver = $to AND "
-		. ($where // 'true'));
-	$rows =~ s/\$/\\u0024/g;
-	query($to, "INSERT INTO dcep.message SELECT * FROM json_populate_recordset(NULL::dcep.message, \$x\$$rows\$x\$)");
-	return;
-}
-
-# Carries and takes until nothing moves.
-sub settle
-{
-	my @among = @_ ? @_ : @operators;
-	for (1 .. 40)
-	{
-		my $taken = 0;
-		for my $code (@among) { carry($code, 1); carry(1, $code); }
-		$taken += query($_, 'SELECT dcep.work_messages()') for (1, @among);
-		return if $taken == 0;
-	}
-	die 'messages never end';
-}
 
 sub audits
 {
@@ -88,30 +22,8 @@ sub audits
 
 # --- four nodes and a supervisor -----------------------------------------------------------------
 
-$node->safe_psql('postgres', "CREATE DATABASE $_") for values %database;
-query($_, 'CREATE EXTENSION dcep CASCADE') for keys %database;
-query(1, <<'SQL');
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank');
-SELECT dcep.generate_key(1, 'ed25519');
-SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true) FROM generate_series(2, 4) AS code;
-SELECT dcep.enroll_institution(8, 'Another', 'supervisor');
-SELECT dcep.enroll_institution(9, 'Supervisor', 'supervisor');
-SELECT dcep.generate_key(9, 'p256');
-SELECT dcep.deposit_reserve(code, 100000) FROM generate_series(2, 4) AS code;
-SQL
-for my $code (@operators)
-{
-	query($code, <<"SQL");
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'to be named by the registry', $code, 'Bank $code');
-SELECT dcep.generate_key($code, 'ed25519');
-INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
-    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
-SQL
-	my ($facts, $registry) = map { query($_, 'SELECT dcep.node_facts()') } ($code, 1);
-	query(1, "SELECT dcep.open_line('$facts')");
-	query($code, "SELECT dcep.open_line('$registry')");
-}
-settle();
+start_nodes(@operators);
+query(1, "SELECT dcep.generate_key(9, 'p256'); SELECT dcep.enroll_institution(8, 'Another', 'supervisor')");
 query(1, "SELECT dcep.issue(code, 50000) FROM generate_series(2, 4) AS code");
 settle();
 
@@ -119,14 +31,8 @@ settle();
 for my $pair ([ 'supervisor8', 8 ], [ 'supervisor9', 9 ], [ 'central', 1 ], map { [ "operator$_", $_ ] } @operators)
 {
 	my ($role, $code) = @$pair;
-	$node->safe_psql('postgres', "CREATE ROLE $role");
+	cluster()->safe_psql('postgres', "CREATE ROLE $role");
 	query($_, "SELECT dcep.grant_institution('$role', $code)") for $code =~ /[189]/ ? (1, @operators) : $code;
-}
-
-sub as
-{
-	my ($role, $sql) = @_;
-	return "SET ROLE $role; $sql; RESET ROLE";
 }
 
 # Bank 4 has signed no agreement.
@@ -232,7 +138,7 @@ audits('two hops and back');
 # All messages again: nothing changes.
 my $state = sub {
 	return join "\n", map { query($_, 'SELECT (SELECT count(*) FROM dcep.control_order), (SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a),
-		(SELECT string_agg(s::text, \',\' ORDER BY s) FROM dcep.fraud_share AS s), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } sort keys %database;
+		(SELECT string_agg(s::text, \',\' ORDER BY s) FROM dcep.fraud_share AS s), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } 1, @operators;
 };
 my $was = $state->();
 settle();
@@ -435,5 +341,5 @@ is(query(2, "SELECT state FROM dcep.transfer_status($goes_on)"), 'settled', 'the
 query(1, "UPDATE dcep.fraud_account SET held = held - 1, outside = outside + 1, given = given + 1 WHERE report = $report AND institution = 2");
 is(query(1, 'SELECT check_name, institution FROM dcep.audit() ORDER BY 1'), "fraud account|2\nfraud case|9", 'an account that was altered');
 
-$_->{run}->finish for values %session;
+finish_nodes();
 done_testing();

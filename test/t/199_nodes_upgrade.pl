@@ -5,66 +5,16 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use DcepServers;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $db = 'postgres';
-my %node;
-
-sub query { my ($code, $sql) = @_; return $node{$code}->safe_psql($db, $sql); }
-sub until_is { my ($code, $sql, $expected, $what) = @_; ok($node{$code}->poll_query_until($db, $sql, $expected), $what); return; }
-
-for my $code (1, 2, 3)
-{
-	my $server = PostgreSQL::Test::Cluster->new("node$code");
-	$server->init(allows_streaming => 'logical');
-	$server->append_conf('postgresql.conf', <<'CONF');
-fsync = off
-jit = off
-shared_preload_libraries = 'dcep'
-dcep.upkeep_naptime = 1
-wal_receiver_status_interval = 1
-wal_retrieve_retry_interval = 200ms
-max_logical_replication_workers = 10
-max_worker_processes = 20
-CONF
-	$server->start;
-	$node{$code} = $server;
-	$server->safe_psql($db, 'CREATE EXTENSION dcep CASCADE; CREATE EXTENSION dblink');
-}
-query(1, <<'SQL');
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'Central Bank'), dcep.generate_key(1, 'ed25519');
-SELECT dcep.enroll_institution(code, 'Bank ' || code, 'operator', elsewhere => true), dcep.deposit_reserve(code, 1000000) FROM generate_series(2, 3) AS code;
-CREATE ROLE node2 LOGIN REPLICATION; CREATE ROLE node3 LOGIN REPLICATION;
-SELECT dcep.grant_node('node2', 2), dcep.grant_node('node3', 3);
-SQL
-for my $code (2, 3)
-{
-	query($code, <<"SQL");
-SELECT dcep.create_ledger('CNY', 2, 'Asia/Shanghai', 'the registry', $code, 'Bank $code'), dcep.generate_key($code, 'p256');
-INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
-    SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0;
-CREATE ROLE registry LOGIN REPLICATION;
-SELECT dcep.grant_node('registry', 1);
-SQL
-}
-sub connection { my ($to, $as) = @_; return $node{$to}->connstr . " dbname=$db user=$as"; }
-for my $code (2, 3)
-{
-	query($code, "SELECT dcep.join('" . connection(1, "node$code") . "')");
-	query(1, "SELECT dcep.join('" . connection($code, 'registry') . "')");
-}
-until_is(3, 'SELECT count(*) FROM dcep.signing_key', 3, 'keys of all are known everywhere');
-query(1, 'SELECT dcep.issue(code, 500000) FROM generate_series(2, 3) AS code');
-until_is($_, "SELECT dcep.balance(dcep.vault($_))", 500000, "issued to node $_") for (2, 3);
-my %wallet;
-for my $code (2, 3)
-{
-	$wallet{$code} = query($code, qq(SELECT dcep.open_wallet($code, '{"class": 1}')));
-	query($code, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault($code), '$wallet{$code}', 100000)");
-}
+start_servers('fsync = off');
 
 # --- the later version ----------------------------------------------------------------------------------
 
