@@ -58,7 +58,8 @@ typedef struct DcepTrace
 
 /*
  * Follows a part of a coin's value, which is within it, to where it is now. Every coin that has some of it is in the
- * trace, once. With haircut and fifo, what the coins that are not DCEP_TRACE_CONSUMED have adds up to the part, also where the trace is cut: then it is the state after the transfers that were followed.
+ * trace, once. With haircut and fifo, what the coins that are not DCEP_TRACE_CONSUMED have adds up to the part, also
+ * where the trace is cut: then it is the state after the transfers that were followed.
  * False where no transfer minted such a coin. XX001 where the journal is damaged.
  */
 extern bool dcep_trace_forward(const DcepConfig *config, Snapshot snapshot, int64 coin, DcepTracePart part,

@@ -977,7 +977,7 @@ COMMENT ON COLUMN dcep.message.number IS 'Counts the messages of a sender to a r
 COMMENT ON COLUMN dcep.message.made_at IS 'When it was posted, by the sender''s clock';
 COMMENT ON COLUMN dcep.message.key_number IS 'Key of the sender that signed it';
 COMMENT ON COLUMN dcep.message.suite IS 'The key''s suite, as in dcep.transfer';
-COMMENT ON COLUMN dcep.message.kind IS 'pay, credit, accepted, declined, settled, returned, freeze, unfreeze, act, act_done, agreed, trace, traced, release, key or institution';
+COMMENT ON COLUMN dcep.message.kind IS 'What it tells or asks for: one of dcep.message_kinds(), or one of a later version''s';
 COMMENT ON COLUMN dcep.message.body IS 'JSON, as it was hashed';
 COMMENT ON COLUMN dcep.message.by_role IS 'Role of the sender''s node that had logged in: of payments, and of answers, that of the worker';
 COMMENT ON COLUMN dcep.message.prev_hash IS 'Hash of the message before it; zeros for the first';

@@ -499,11 +499,10 @@ DECLARE
     wrong text;
     because text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = message.sender AND k.number = message.key_number) THEN
-        -- Its key will be told of: by a message before this one, which has not come, or by dcep.join().
-        RETURN false;
-    ELSIF message.kind <> ALL (dcep.message_kinds()) THEN
-        -- The sender has a later version than this node, and waits for it.
+    -- Its key will be told of, by a message before this one that has not come, or by dcep.join(); or the sender has a later
+    -- version than this node, and waits for it.
+    IF message.kind <> ALL (dcep.message_kinds())
+       OR NOT EXISTS (SELECT FROM dcep.signing_key AS k WHERE k.institution = message.sender AND k.number = message.key_number) THEN
         RETURN false;
     END IF;
     wrong := dcep.message_defect(message, line.taken_head);
