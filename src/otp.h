@@ -19,6 +19,7 @@
 #define DCEP_OTP_CHALLENGE_MIN 4  /* bytes, by GM/T 0021 */
 #define DCEP_OTP_CHALLENGE_MAX 64 /* bytes; ours */
 #define DCEP_TOKEN_STEP 60		  /* seconds for which a wallet shows a token */
+#define DCEP_TOKEN_STEP_US (INT64CONST(1000000) * DCEP_TOKEN_STEP)
 
 /* The hash function of an algorithm's name, "sha1", "sha256" or "sha512"; false where it is none of them. */
 extern bool dcep_otp_algorithm(const char *name, DcepDigest *digest);

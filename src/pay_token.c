@@ -1,15 +1,15 @@
 /*
  * pay_token.c: dcep.pay_token().
  *
- * In this order: may the caller pay from the wallet, is the token valid (its row
- * is locked then), was this payment made before, is the payer locked out for
- * guessing; then the payment, by an INSERT into the journal, and the token is
- * used.  Whatever is wrong with the token, and whatever keeps its wallet from
+ * In this order: may the caller pay from the wallet, is the token valid (it is
+ * used then), was this payment made before, is the payer locked out for
+ * guessing; then the payment, by an INSERT into the journal.  Whatever is wrong with the token, and whatever keeps its wallet from
  * being paid, is one and the same error, after the failure was recorded
  * (guess.h): who the payee is, or that there is one, cannot be told from it.
  *
  * Lock order: the token's row, then wallets.  Two payers of a token meet at its
- * row, before either holds a wallet.  A payment that rolls back gives the token back.
+ * row, before either holds a wallet.  Whatever keeps the payment from being made is an
+ * error, which gives the token back.
  */
 #include "pay_token.h"
 
@@ -333,8 +333,6 @@ dcep_pay_token(PG_FUNCTION_ARGS)
 	check_not_locked(&request);
 	if (!valid || !pay_wallet(&request, token.wallet, &payment))
 		fail(&request);
-	if (payment.outcome == DCEP_PAID)
-		dcep_token_use(tokens, &token);
 	dcep_tokens_close(tokens);
 	return make_receipt(config, &request, desc, &payment);
 }

@@ -696,9 +696,9 @@ dcep_table_insert_many(DcepTable *table, const Datum *values, int count)
 	}
 }
 
-/* Replaces a row that the caller has locked. */
-void
-dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls)
+/* Replaces a row and says what became of it; its new place is that of table->changed. */
+static TM_Result
+replace_row(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls)
 {
 	TM_FailureData failure;
 	LockTupleMode mode;
@@ -707,10 +707,35 @@ dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const 
 
 	fill_slot(table->changed, values, nulls);
 	result = dcep_tuple_update(table->rel, tid, table->changed, GetCurrentCommandId(true), &failure, &mode, &which);
+	if (result == TM_Ok)
+		insert_index_entries(table, table->changed, true, which);
+	return result;
+}
+
+/* Replaces a row that the caller has locked. */
+void
+dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls)
+{
+	TM_Result result = replace_row(table, tid, values, nulls);
+
 	if (result != TM_Ok)
 		elog(ERROR, "a locked row of \"dcep.%s\" was changed: %d", RelationGetRelationName(table->rel), (int) result);
-	insert_index_entries(table, table->changed, true, which);
 	*tid = table->changed->tts_tid;
+}
+
+/* Replaces the row in the slot unless somebody else does. */
+bool
+dcep_table_try_update(DcepTable *table, const Datum *values, const bool *nulls)
+{
+	TM_Result result = replace_row(table, &table->slot->tts_tid, values, nulls);
+
+	if ((result == TM_Updated || result == TM_Deleted) && !IsolationUsesXactSnapshot())
+		return false;
+	if (result == TM_Updated || result == TM_Deleted)
+		dcep_raise_concurrent();
+	if (result != TM_Ok)
+		elog(ERROR, "could not replace a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+	return true;
 }
 
 /* Replaces the row in the slot, or inserts one. */

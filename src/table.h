@@ -196,6 +196,11 @@ extern void dcep_table_insert(DcepTable *table, const Datum *values, const bool 
 extern void dcep_table_insert_many(DcepTable *table, const Datum *values, int count);
 /* Replaces the row at `tid`, which the caller has locked. Returns the new place in `tid`. */
 extern void dcep_table_update(DcepTable *table, ItemPointer tid, const Datum *values, const bool *nulls);
+/*
+ * Replaces the row in table->slot without a lock of its own, waiting for whoever holds it: false where it was
+ * replaced or removed by then, unless the transaction's snapshot forbids to go on (40001).
+ */
+extern bool dcep_table_try_update(DcepTable *table, const Datum *values, const bool *nulls);
 /* Replaces the row that was found, which is in table->slot and locked, or inserts one where none was. */
 extern void dcep_table_put(DcepTable *table, bool found, const Datum *values, const bool *nulls);
 /* Deletes the row at `tid`, which no other transaction can be deleting. */

@@ -34,7 +34,6 @@ PG_FUNCTION_INFO_V1(dcep_enroll_token);
 PG_FUNCTION_INFO_V1(dcep_arm_tokens);
 PG_FUNCTION_INFO_V1(dcep_disarm_tokens);
 
-#define STEP_US (INT64CONST(1000000) * DCEP_TOKEN_STEP)
 #define STEPS_MAX 61 /* that an hour touches */
 
 /* Columns of dcep.token_enrolment. */
@@ -197,7 +196,7 @@ require_secret(int64 wallet, uint8 secret[DCEP_HASH_LEN])
 static TimestampTz
 step_begin(int64 step)
 {
-	return dcep_pg_time(step * STEP_US);
+	return dcep_pg_time(step * DCEP_TOKEN_STEP_US);
 }
 
 /* Is the token of a step there already? */
@@ -250,9 +249,9 @@ dcep_arm_tokens(PG_FUNCTION_ARGS)
 	wallet = get_wallet(fcinfo);
 	dcep_token_lock_holder(wallet);
 	now = dcep_unix_time(GetCurrentTimestamp());
-	last = (now + duration - 1) / STEP_US;
+	last = (now + duration - 1) / DCEP_TOKEN_STEP_US;
 	table = dcep_tokens_open();
-	enter_steps(table, wallet, now / STEP_US, last);
+	enter_steps(table, wallet, now / DCEP_TOKEN_STEP_US, last);
 	dcep_tokens_close(table);
 	CommandCounterIncrement();
 	PG_RETURN_TIMESTAMPTZ(step_begin(last + 1));

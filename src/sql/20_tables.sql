@@ -463,9 +463,9 @@ CREATE TABLE dcep.token (
     computed    boolean NOT NULL,
     CHECK (valid_from < valid_until)
 ) WITH (fillfactor = 50);
-CREATE INDEX token_wallet ON dcep.token (wallet);
+CREATE INDEX token_wallet ON dcep.token (computed, wallet);
 COMMENT ON TABLE dcep.token IS 'Payment tokens that the server accepts, by keyed hashes: who reads this cannot pay with it, but learns whose a token is. Nobody but the extension reads it. Rows stay until they expire, used or not';
-COMMENT ON COLUMN dcep.token.id IS 'Bytes 0 to 7 of the token''s keyed hash (dcep.ledger_secret)';
+COMMENT ON COLUMN dcep.token.id IS 'Where the token is looked for, its highest byte: 0 if drawn, else 1 + step mod 255; then bytes 1 to 7 of its keyed hash (dcep.ledger_secret)';
 COMMENT ON COLUMN dcep.token.wallet IS 'Who is paid';
 COMMENT ON COLUMN dcep.token.proof IS 'Bytes 8 to 15 of the hash, compared in constant time';
 COMMENT ON COLUMN dcep.token.valid_from IS 'From when on it can be paid to';

@@ -59,6 +59,10 @@ token_ledger()
 			SELECT count(get_raw_page(i.name, page::integer)) FROM (VALUES ('dcep.token_pkey'), ('dcep.token_wallet')) AS i (name),
 			       generate_series(0, pg_relation_size(i.name) / current_setting('block_size')::bigint - 1) AS page
 		$$;
+		-- What a token that is computed for the minute of an instant is found by: the first bytes of its hash, the instant.
+		CREATE FUNCTION bench_token_id(hash bigint, at timestamptz) RETURNS bigint LANGUAGE sql AS $$
+			SELECT 1 + extract(epoch FROM at)::bigint / 60 % 255 << 56 | hash & (1::bigint << 56) - 1
+		$$;
 		CREATE TABLE plain_row (id bigint, wallet bigint, made_at timestamptz);
 		CREATE INDEX ON plain_row (id);
 		CREATE INDEX ON plain_row (wallet);
@@ -66,31 +70,33 @@ token_ledger()
 	END
 }
 
-# Enters the tokens of the next measurement: database.
+# Enters the tokens of the next measurement, those of a client on many pages: database.
 enter_tokens()
 {
 	token_next=$(( token_next + token_clients * token_share + 1 ))
 	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
 		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
-		SELECT ('x' || encode(substr(h.mac, 1, 8), 'hex'))::bit(64)::bigint, b.id, ('x' || encode(substr(h.mac, 9, 8), 'hex'))::bit(64)::bigint,
-		       now(), now() + interval '1 hour', false, true
+		SELECT bench_token_id(('x' || encode(substr(h.mac, 1, 8), 'hex'))::bit(64)::bigint, date_trunc('minute', now())), b.id,
+		       ('x' || encode(substr(h.mac, 9, 8), 'hex'))::bit(64)::bigint,
+		       date_trunc('minute', now()), date_trunc('minute', now()) + interval '2 minutes', false, true
 		  FROM (SELECT n, dcep.secret_mac('token', int8send($token_zero + n)) AS mac
 		          FROM generate_series($token_next::bigint, $token_next + $token_clients * $token_share) AS n OFFSET 0) AS h
-		  JOIN bench AS b ON b.n = h.n * 7919 % $wallets;
+		  JOIN bench AS b ON b.n = h.n * 7919 % $wallets
+		 ORDER BY 1;
 	END
 }
 
-# Tokens of other wallets, which have armed theirs for an hour, 61 each: database.
+# Tokens of other wallets, which have armed theirs for an hour, 61 each, one wallet after the other: database.
 enter_sleepers()
 {
 	psql -q -v ON_ERROR_STOP=1 "$1" <<-END
-		SET work_mem = '1GB';
 		CREATE TEMPORARY TABLE sleeper AS SELECT n, bench_wallet($code, 1000000 + n) AS wallet FROM generate_series(0, $tokens / 61) AS n;
+		ANALYZE sleeper;
 		INSERT INTO dcep.token (id, wallet, proof, valid_from, valid_until, used, computed)
-		SELECT ('x' || substr(md5(g.n::text), 1, 16))::bit(64)::bigint, s.wallet, g.n, date_trunc('minute', now()) + g.n % 61 * interval '1 minute',
-		       date_trunc('minute', now()) + (g.n % 61 + 2) * interval '1 minute', false, true
-		  FROM generate_series(0, $tokens - 1) AS g (n) JOIN sleeper AS s ON s.n = g.n / 61
-		 ORDER BY 1;
+		SELECT bench_token_id(('x' || substr(md5(g.n::text), 1, 16))::bit(64)::bigint, g.at), s.wallet, g.n, g.at, g.at + interval '2 minutes', false, true
+		  FROM (SELECT n, date_trunc('minute', now()) + n % 61 * interval '1 minute' AS at FROM generate_series(0, $tokens - 1) AS n OFFSET 0) AS g
+		  JOIN sleeper AS s ON s.n = g.n / 61
+		 ORDER BY g.n;
 		VACUUM ANALYZE dcep.token;
 		CHECKPOINT;
 	END
@@ -99,8 +105,19 @@ enter_sleepers()
 # One measurement: name, database, script.
 measure_token()
 {
-	[[ $3 != token-pay ]] || enter_tokens "$2"
+	# Before plain payments too: entering leaves the server and the disk with work, and both are to begin alike.
+	[[ $3 != token-p* ]] || enter_tokens "$2"
 	measure "$1" "$2" "$dir/$3.sql" $token_clients "$token_warm_up" "$each" -D n=0 -D "first=$token_next"
+}
+
+# Plain payments and payments to tokens, one after the other: whether plain ones come first, database, end of the names.
+measure_token_pair()
+{
+	local scripts=(token-pay token-plain) script
+	[[ $1 == 0 ]] || scripts=(token-plain token-pay)
+	for script in "${scripts[@]}"; do
+		measure_token "$script$3" "$2" "$script"
+	done
 }
 
 # Microseconds of the server for each of many tokens that one statement issues, each of which holds a lock to its end: database.
@@ -131,10 +148,8 @@ measure_tokens()
 	done
 	bulk_few=$(measure_issuing token_few) bulk_many=$(measure_issuing token_many)
 	for (( round = 1; round <= token_rounds; round++ )); do
-		measure_token token-plain token_few token-plain
-		measure_token token-pay token_few token-pay
-		measure_token token-plain-many token_many token-plain
-		measure_token token-pay-many token_many token-pay
+		measure_token_pair $(( round % 2 )) token_few ''
+		measure_token_pair $(( round % 2 )) token_many -many
 		echo "tokens, round $round of $token_rounds" >&2
 	done
 	row "payments by dcep.transfer(), $token_clients clients" token-plain token-plain ''
