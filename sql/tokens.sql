@@ -140,6 +140,21 @@ SELECT t.try(format($$SELECT dcep.pay_token(t.w('tok_payer'), %L, 1)$$, :'token'
 SELECT dcep.enroll_token(t.w('tok_payee')) <> :'secret' AS another_secret;
 SELECT count(*) FROM dcep.token WHERE wallet = t.w('tok_payee') AND NOT used;
 
+-- Two wallets that came by the same digits: neither is paid while both are good, the other one is afterwards.
+SELECT dcep.issue_token(t.w('tok_payee')) AS token \gset
+CREATE FUNCTION t.place(id bigint, place bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT (place << 56) | (id & ((1::bigint << 56) - 1)) $$;
+SELECT id >> 56 AS place FROM dcep.token WHERE wallet = t.w('tok_payee') AND NOT computed;
+INSERT INTO dcep.token
+SELECT t.place(k.id, 1 + t.step() % 255), t.w('tok_small'), k.proof, now() - interval '1 second', now() + interval '10 minutes', false, true
+  FROM dcep.token AS k WHERE k.wallet = t.w('tok_payee') AND NOT k.computed;
+DELETE FROM dcep.token_guess WHERE payer = t.w('tok_payer');
+SELECT t.try(format($$SELECT dcep.pay_token(t.w('tok_payer'), %L, 1)$$, :'token')) AS of_two;
+SELECT count(*) FILTER (WHERE used) AS used FROM dcep.token WHERE wallet = t.w('tok_small');
+UPDATE dcep.token SET valid_until = now() WHERE wallet = t.w('tok_small');
+SELECT (dcep.pay_token(t.w('tok_payer'), :'token', 1)).amount AS of_one;
+DELETE FROM dcep.token WHERE wallet = t.w('tok_small');
+DROP FUNCTION t.place;
+
 -- What has expired is removed: by whoever touches the wallet next, and in bulk.
 INSERT INTO dcep.token SELECT -i, t.w('tok_payee'), i, now() - interval '1 hour', now() - interval '50 minutes', false, true FROM generate_series(1, 3) AS i;
 INSERT INTO dcep.token SELECT -i, t.w('tok_poor'), i, now() - interval '1 hour', now() - interval '50 minutes', false, true FROM generate_series(4, 6) AS i;

@@ -61,7 +61,7 @@ token_ledger()
 		$$;
 		-- What a token that is computed for the minute of an instant is found by: the first bytes of its hash, the instant.
 		CREATE FUNCTION bench_token_id(hash bigint, at timestamptz) RETURNS bigint LANGUAGE sql AS $$
-			SELECT 1 + extract(epoch FROM at)::bigint / 60 % 255 << 56 | hash & (1::bigint << 56) - 1
+			SELECT (1 + extract(epoch FROM at)::bigint / 60 % 255 << 56) | (hash & ((1::bigint << 56) - 1))
 		$$;
 		CREATE TABLE plain_row (id bigint, wallet bigint, made_at timestamptz);
 		CREATE INDEX ON plain_row (id);
