@@ -7,15 +7,12 @@
 # counts on and knows the next one, and asks the server for nothing. The plain payment is the call of the same shape, dcep.transfer(),
 # with the same payer and payee, and draws the same numbers.
 #
-# Millions of tokens are many pages of an index, and each new connection maps each of them once, which on a virtual machine costs more
-# than all else; the applications' connections are open for long. So each client begins with a look at the whole of the indexes.
-#
 # Reads of its caller: dir, where files are kept; wallets, code, suite, each, warm_up, tokens, as in test/bench/run.
 
 dir=${dir:?} wallets=${wallets:?} code=${code:?} suite=${suite:?} each=${each:?} warm_up=${warm_up:?} tokens=${tokens:?}
 
-token_clients=8 token_rounds=${ROUNDS:-5} token_warm_up=$(( warm_up + (tokens + 1999999) / 2000000 ))
-token_share=$(( (token_warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
+token_clients=8 token_rounds=${ROUNDS:-5}
+token_share=$(( (warm_up + each) * 2500 ))  # tokens of a client, more than it can use in one measurement
 token_next=0
 token_zero=280000000000000000
 token_issued=$(( wallets < 2000 ? wallets : 2000 ))
@@ -24,9 +21,6 @@ token_issued=$(( wallets < 2000 ? wallets : 2000 ))
 token_draw()
 {
 	cat <<-COMMANDS
-		\\if :n = 0
-		SELECT bench_touch();
-		\\endif
 		\\set n :n + 1
 		\\set t :first + :client_id * $token_share + :n
 		\\set b :t * 7919 % $wallets
@@ -54,11 +48,6 @@ token_ledger()
 	# Entering tokens in bulk would set autovacuum to work while payments are measured.
 	psql -q -v ON_ERROR_STOP=1 "$1" <<-'END'
 		ALTER TABLE dcep.token SET (autovacuum_enabled = off);
-		CREATE EXTENSION pageinspect;
-		CREATE FUNCTION bench_touch() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
-			SELECT count(get_raw_page(i.name, page::integer)) FROM (VALUES ('dcep.token_pkey'), ('dcep.token_wallet')) AS i (name),
-			       generate_series(0, pg_relation_size(i.name) / current_setting('block_size')::bigint - 1) AS page
-		$$;
 		-- What a token that is computed for the minute of an instant is found by: the first bytes of its hash, the instant.
 		CREATE FUNCTION bench_token_id(hash bigint, at timestamptz) RETURNS bigint LANGUAGE sql AS $$
 			SELECT (1 + extract(epoch FROM at)::bigint / 60 % 255 << 56) | (hash & ((1::bigint << 56) - 1))
@@ -107,7 +96,7 @@ measure_token()
 {
 	# Before plain payments too: entering leaves the server and the disk with work, and both are to begin alike.
 	[[ $3 != token-p* ]] || enter_tokens "$2"
-	measure "$1" "$2" "$dir/$3.sql" $token_clients "$token_warm_up" "$each" -D n=0 -D "first=$token_next"
+	measure "$1" "$2" "$dir/$3.sql" $token_clients "$warm_up" "$each" -D n=0 -D "first=$token_next"
 }
 
 # Plain payments and payments to tokens, one after the other: whether plain ones come first, database, end of the names.
