@@ -43,7 +43,7 @@ typedef struct Payment
 	bool mints;				 /* the payer spends no coin: an issue, or what another node's wallet has paid there */
 	bool leaves;			 /* the payee's coin is for another node */
 	bool consolidates;		 /* the payer is the payee, and its coins decide the amount */
-	bool recovers;			 /* by order of two authorities, or back to the payer: nothing stands against it */
+	bool recovers;			 /* by order of two authorities, or back to the payer: nothing here stands against it */
 	const DcepClass *limits; /* of the payer that is named, and of the payee */
 	const DcepClass *payee_limits;
 	DcepClass own[2];		   /* room for those that are not their class's */
@@ -527,6 +527,18 @@ keep_refusal(const Payment *payment)
 								  .class = payer && payer->party.exists ? payer->party.class : DCEP_KEPT_NO_CLASS});
 }
 
+/*
+ * Does nothing stand against this kind here? The orders of a recovery are known
+ * where the money was held: for the payee's node what another sends is a payment
+ * like any, and where it may not be credited it goes back, to be held again.
+ */
+static bool
+is_unopposed(const DcepConfig *config, const DcepOrder *order)
+{
+	return order->kind == DCEP_KIND_RETURN ||
+		   (order->kind == DCEP_KIND_RECOVER && dcep_config_is_here(config, order->payer));
+}
+
 /* Executes an instruction in the current statement. */
 DcepOutcome
 dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const DcepInstruction *instruction,
@@ -544,7 +556,7 @@ dcep_payment_execute(DcepStatement *statement, const DcepConfig *config, const D
 		.burns = instruction->order.kind == DCEP_KIND_REDEEM,
 		.mints = instruction->order.kind == DCEP_KIND_ISSUE || !dcep_config_is_here(config, instruction->order.payer),
 		.leaves = !dcep_config_is_here(config, instruction->order.payee),
-		.recovers = instruction->order.kind == DCEP_KIND_RECOVER || instruction->order.kind == DCEP_KIND_RETURN,
+		.recovers = is_unopposed(config, &instruction->order),
 		.consolidates = instruction->order.kind == DCEP_KIND_CONSOLIDATE};
 	DcepOutcome outcome = DCEP_REFUSED;
 

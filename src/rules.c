@@ -105,8 +105,7 @@ wrong_across(const DcepOrder *order, const DcepParty *payer, const DcepParty *pa
 		return "Neither wallet is kept in this database.";
 	if (order->kind == DCEP_KIND_RETURN && !payer->elsewhere)
 		return "A return brings back what was paid to a wallet that another node keeps.";
-	if (is_across(payer, payee) &&
-		(order->kind == DCEP_KIND_TOKEN || order->kind == DCEP_KIND_RECOVER || order->kind == DCEP_KIND_CONSOLIDATE))
+	if (is_across(payer, payee) && (order->kind == DCEP_KIND_TOKEN || order->kind == DCEP_KIND_CONSOLIDATE))
 		return "This kind runs between wallets of one database.";
 	return NULL;
 }

@@ -15,7 +15,10 @@ CREATE FUNCTION dcep.audit_cases(OUT check_name text, OUT institution smallint, 
       FROM dcep.fraud_account AS a JOIN dcep.fraud_case AS c USING (report)
       LEFT JOIN dcep.fraud_account AS r ON r.report = a.report AND r.institution = 1
      CROSS JOIN LATERAL (SELECT CASE WHEN a.institution = COALESCE(r.institution, c.origin) THEN COALESCE(c.amount, 0) ELSE 0 END) AS f (amount)
-     CROSS JOIN LATERAL (SELECT a.held + a.at_institution + a.outside + a.redeemed + a.passed) AS d (done)
+     -- A recovery that is under way is neither held nor recovered.
+     CROSS JOIN LATERAL (SELECT COALESCE(sum(p.amount), 0) FROM dcep.fraud_payment AS p
+                          WHERE p.report = a.report AND p.origin = a.institution AND NOT p.ended) AS u (amount)
+     CROSS JOIN LATERAL (SELECT a.held + a.at_institution + a.outside + a.redeemed + a.passed + a.recovered + u.amount) AS d (done)
      CROSS JOIN LATERAL (SELECT COALESCE(sum(s.share), 0), COALESCE(sum(s.answered), 0) FROM dcep.fraud_share AS s
                           WHERE s.report = a.report AND s.institution = a.institution AND s.institution <> 1) AS s (asked, answered)
      WHERE (a.given, d.done) IS DISTINCT FROM (f.amount + s.asked, f.amount + s.answered)
@@ -30,6 +33,11 @@ CREATE FUNCTION dcep.audit_cases(OUT check_name text, OUT institution smallint, 
                         WHERE m.receiver = dcep.own_institution() AND m.sender = 1 AND m.kind = 'trace'
                           AND (m.body::jsonb ->> 'origin', m.body::jsonb ->> 'transfer', m.body::jsonb -> 'case' ->> 'report')
                               = (h.origin::text, h.transfer::text, h.report::text))
+       -- Or the money was to be recovered, and came back.
+       AND NOT EXISTS (SELECT FROM dcep.fraud_payment AS p
+                         JOIN dcep.message AS m ON m.receiver = p.origin AND m.sender = 1 AND m.kind = 'returned'
+                          AND m.body::jsonb ->> 'transfer' = p.transfer::text
+                        WHERE (p.origin, p.transfer, p.report) = (h.origin, h.transfer, h.report))
 $$;
 COMMENT ON FUNCTION dcep.audit_cases() IS
-'Reports of fraud across nodes: what became of the money adds up to what was reported, node by node to what the registry asked and was answered; no payment is followed for more than its amount; messages ask for every hold';
+'Reports of fraud across nodes: what became of the money adds up to what was reported, node by node to what the registry asked and was answered; no payment is followed for more than its amount; messages ask for every hold, or brought back what it holds';

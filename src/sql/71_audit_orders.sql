@@ -69,7 +69,8 @@ BEGIN
     UNION ALL
     SELECT 'recovery without order', NULL, t.payer, t.id, 'no act of two authorities names it'
       FROM dcep.journal(since) AS t
-     WHERE t.kind = 'recover'
+     -- What came from another node, and by whose order a node recovers for a report: dcep.audit_recoveries().
+     WHERE t.kind = 'recover' AND dcep.is_here(t.payer)
        AND NOT EXISTS (SELECT FROM dcep.act AS a
                         WHERE a.kind = 'recover' AND a.body::jsonb -> 'transfers' @> to_jsonb(t.id)
                           AND (SELECT count(*) FROM dcep.recovery AS v

@@ -33,7 +33,8 @@ BEGIN
             UNION ALL SELECT * FROM dcep.audit_log(since)
             UNION ALL SELECT * FROM dcep.audit_nodes()
             UNION ALL SELECT * FROM dcep.audit_told()
-            UNION ALL SELECT * FROM dcep.audit_cases()) AS d;
+            UNION ALL SELECT * FROM dcep.audit_cases()
+            UNION ALL SELECT * FROM dcep.audit_recoveries()) AS d;
 END
 $$;
 COMMENT ON FUNCTION dcep.audit(bigint) IS

@@ -174,10 +174,8 @@ END
 $$;
 COMMENT ON FUNCTION dcep.give_back(bigint, dcep.wallet_id) IS 'Internal: the transfers of a recovery';
 
-CREATE FUNCTION dcep.check_recovery(o dcep.control_order, authority integer, payee dcep.wallet_id) RETURNS void
+CREATE FUNCTION dcep.check_recoverable(o dcep.control_order) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    other dcep.recovery;
 BEGIN
     IF o.wallets IS NULL OR o.kind NOT IN ('hold_amount', 'freeze_coins') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('nothing can be recovered under an order of kind %s', o.kind),
@@ -186,12 +184,21 @@ BEGIN
     IF o.valid_until <= clock_timestamp() OR EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = o.id) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'order is not in force', DETAIL = format('Order %s.', o.id);
     END IF;
-    PERFORM dcep.require_wallet(payee);
-    IF authority NOT IN (1, o.supervisor) THEN
-        PERFORM dcep.check_agreements(authority, o.kind, ARRAY(SELECT DISTINCT dcep.institution(w) FROM unnest(o.wallets) AS w),
-            format('recover under order %s for %s', o.id, payee));
+    IF EXISTS (SELECT FROM dcep.told_act AS t WHERE t.act = o.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'another node keeps what this order bears on',
+            DETAIL = format('Order %s.', o.id), HINT = 'What nodes hold for a report of dcep.report_payment() is recovered.';
     END IF;
-    SELECT * INTO other FROM dcep.recovery AS r WHERE r.order_id = o.id;
+END
+$$;
+COMMENT ON FUNCTION dcep.check_recoverable(dcep.control_order) IS
+'Internal: is this an order under which money can be recovered? Errors: 0A000, 22023, 55000';
+
+CREATE FUNCTION dcep.check_second_authority(o dcep.control_order, authority integer, payee dcep.wallet_id, round integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other dcep.recovery;
+BEGIN
+    SELECT * INTO other FROM dcep.recovery AS r WHERE r.order_id = o.id AND r.round = check_second_authority.round;
     IF other.authority = authority THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a second authority must order the recovery',
             DETAIL = format('Institution %s has ordered it already.', lpad(authority::text, 4, '0'));
@@ -204,8 +211,23 @@ BEGIN
     END IF;
 END
 $$;
+COMMENT ON FUNCTION dcep.check_second_authority(dcep.control_order, integer, dcep.wallet_id, integer) IS
+'Internal: where another authority has ordered the same recovery, do the two go together? Errors: 42501, 55000';
+
+CREATE FUNCTION dcep.check_recovery(o dcep.control_order, authority integer, payee dcep.wallet_id) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM dcep.check_recoverable(o);
+    PERFORM dcep.require_wallet(payee);
+    IF authority NOT IN (1, o.supervisor) THEN
+        PERFORM dcep.check_agreements(authority, o.kind, ARRAY(SELECT DISTINCT dcep.institution(w) FROM unnest(o.wallets) AS w),
+            format('recover under order %s for %s', o.id, payee));
+    END IF;
+    PERFORM dcep.check_second_authority(o, authority, payee, 1);
+END
+$$;
 COMMENT ON FUNCTION dcep.check_recovery(dcep.control_order, integer, dcep.wallet_id) IS
-'Internal: may this authority order this recovery now? Errors: 22023, 42501, 55000, LG220, LG305';
+'Internal: may this authority order this recovery now? Errors: 0A000, 22023, 42501, 55000, LG220, LG305';
 
 CREATE FUNCTION dcep.recover(order_id bigint, payee dcep.wallet_id, institution integer DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -224,9 +246,12 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('order %s does not exist', order_id);
     END IF;
+    IF dcep.own_institution() = 1 AND EXISTS (SELECT FROM dcep.fraud_case AS f WHERE f.report = o.id) THEN
+        RETURN dcep.recover_across(o, authority, payee);
+    END IF;
     PERFORM dcep.check_recovery(o, authority, payee);
     act_id := nextval('dcep.act_id_seq');
-    INSERT INTO dcep.recovery VALUES (o.id, authority, recover.payee, act_id);
+    INSERT INTO dcep.recovery (order_id, authority, payee, act) VALUES (o.id, authority, recover.payee, act_id);
     IF (SELECT count(*) FROM dcep.recovery AS r WHERE r.order_id = o.id) = 2 THEN
         PERFORM dcep.lift_order(o.id, act_id, 'recovered');
         transfers := dcep.give_back(o.id, payee);
@@ -238,4 +263,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.recover(bigint, dcep.wallet_id, integer) IS
-'Orders that the money under an order (hold_amount, freeze_coins) be given to a wallet. The first of two authorities gets NULL; with the second, for the same wallet, the money moves by transfers of kind recover, the order is lifted, and the sum is returned. One of the two is the supervisor who imposed it, the other the central bank or a supervisor whose agreements cover the wallets. No limit or other order stands against it. Errors: 22004, 22023, 42501, 55000, LG220, LG305, LG306';
+'Orders that the money under an order (hold_amount, freeze_coins) be given to a wallet. The first of two authorities gets NULL; with the second, for the same wallet, the money moves by transfers of kind recover, the order is lifted, and the sum is returned. One of the two is the supervisor who imposed it, the other the central bank or a supervisor whose agreements cover the wallets. No limit or other order stands against it. Of a report of dcep.report_payment(), on the registry: the nodes that hold the money are told, and the sum that they hold is returned; what a payee''s node cannot credit comes back and is held again, and can be recovered anew. Errors: 0A000 (an order on what another node keeps), 22004, 22023, 42501, 55000, LG220, LG305, LG306';

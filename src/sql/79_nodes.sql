@@ -155,12 +155,15 @@ DECLARE
 BEGIN
     paid := jsonb_populate_record(NULL::dcep.crossing, body);
     paid.origin := sender;
-    IF dcep.institution(paid.payer) <> sender OR paid.amount <= 0 OR paid.kind NOT IN ('transfer', 'redeem')
+    IF dcep.institution(paid.payer) <> sender OR paid.amount <= 0 OR paid.kind NOT IN ('transfer', 'redeem', 'recover')
        OR (paid.kind = 'redeem') <> (paid.payee = dcep.vault(1)) THEN
         PERFORM dcep.message_wrong('The payment is not the sender''s to make.');
     END IF;
     IF paid.kind <> 'redeem' THEN
         PERFORM dcep.require_coin(paid, body);
+    END IF;
+    IF paid.kind = 'recover' THEN
+        PERFORM dcep.require_recovery_payment(paid);
     END IF;
     INSERT INTO dcep.crossing (origin, transfer, kind, payer, payee, amount, posted_at)
     VALUES (sender, paid.transfer, paid.kind, paid.payer, paid.payee, paid.amount, clock_timestamp()) ON CONFLICT DO NOTHING;
@@ -240,8 +243,12 @@ COMMENT ON FUNCTION dcep.end_crossing(integer, bigint, text, text, text) IS
 -- The registry: a payment is where it should be, which its payer's node is told.
 CREATE FUNCTION dcep.settle_payment(origin integer, transfer bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended dcep.crossing := dcep.end_crossing(origin, transfer, 'settled', NULL, NULL);
 BEGIN
-    PERFORM dcep.end_crossing(origin, transfer, 'settled', NULL, NULL);
+    IF ended.kind = 'recover' THEN
+        PERFORM dcep.settle_recovery(ended);
+    END IF;
     IF origin <> 1 THEN
         PERFORM dcep.post_message(origin, 'settled', jsonb_build_object('origin', origin, 'transfer', transfer));
     END IF;
@@ -341,6 +348,9 @@ DECLARE
     back bigint;
 BEGIN
     IF kind = 'settled' THEN
+        IF ended.kind = 'recover' THEN
+            PERFORM dcep.end_recovery(ended);
+        END IF;
         RETURN;
     END IF;
     BEGIN
@@ -349,7 +359,10 @@ BEGIN
         -- The payer has closed its wallet meanwhile: its operator keeps the money for it.
         back := dcep.deliver('return', ended.payee, dcep.vault(ended.origin), ended.amount, key, memo);
     END;
-    UPDATE dcep.crossing AS c SET local_transfer = back WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
+    UPDATE dcep.crossing AS c SET local_transfer = back WHERE c.origin = ended.origin AND c.transfer = ended.transfer RETURNING * INTO ended;
+    IF ended.kind = 'recover' THEN
+        PERFORM dcep.end_recovery(ended);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.take_end(text, jsonb) IS
@@ -447,7 +460,7 @@ COMMENT ON FUNCTION dcep.message_defect(dcep.message, bytea) IS
 CREATE FUNCTION dcep.message_kinds() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY['pay', 'credit', 'accepted', 'declined', 'settled', 'returned', 'freeze', 'unfreeze', 'act', 'act_done', 'agreed', 'trace',
-                 'traced', 'release', 'key', 'institution']
+                 'traced', 'release', 'recover', 'recovered', 'held_again', 'key', 'institution']
 $$;
 COMMENT ON FUNCTION dcep.message_kinds() IS
 'Internal: the kinds of messages that this version knows. One of another kind waits, and all after it on its line, until this node is upgraded';
@@ -471,6 +484,9 @@ BEGIN
         WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
         WHEN message.kind = 'traced' AND is_registry THEN PERFORM dcep.take_traced(message.sender, body);
         WHEN message.kind = 'trace' AND NOT is_registry THEN PERFORM dcep.take_trace(body);
+        WHEN message.kind = 'recover' AND NOT is_registry THEN PERFORM dcep.take_recover(body);
+        WHEN message.kind = 'recovered' AND is_registry THEN PERFORM dcep.take_recovered(message.sender, body);
+        WHEN message.kind = 'held_again' AND is_registry THEN PERFORM dcep.take_held_again(message.sender, body);
         WHEN message.kind = 'release' AND NOT is_registry THEN PERFORM dcep.take_release(body);
         ELSE PERFORM dcep.message_wrong(format('A node of this kind takes no message "%s".', message.kind));
     END CASE;

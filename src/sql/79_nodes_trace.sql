@@ -552,17 +552,17 @@ COMMENT ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) IS
 'Reports a payment of another node, on the registry: by the institution whose node it was made on, and its transfer there. The node that has the money follows and holds it, within the supervisor''s agreements as they are known there, and so on from node to node. Returns an order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (no such node, reported already)';
 
 CREATE FUNCTION dcep.fraud_status(report bigint, OUT institution smallint, OUT held bigint, OUT under_way bigint, OUT at_institution bigint,
-                                  OUT outside bigint, OUT redeemed bigint) RETURNS SETOF record
+                                  OUT outside bigint, OUT redeemed bigint, OUT recovered bigint) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.institution, a.held, a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed,
-           a.at_institution, a.outside, a.redeemed
+    SELECT a.institution, a.held, a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed - a.recovered,
+           a.at_institution, a.outside, a.redeemed, a.recovered
       FROM dcep.fraud_case AS c JOIN dcep.fraud_account AS a USING (report)
      WHERE c.report = fraud_status.report AND (dcep.caller_acts_for(c.supervisor) OR dcep.caller_acts_for(1))
        AND (a.institution <> 1 OR a.redeemed > 0 OR a.outside > 0)
      ORDER BY a.institution
 $$;
 COMMENT ON FUNCTION dcep.fraud_status(bigint) IS
-'What has become of a payment that was reported with dcep.report_payment(), node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further); redeemed. All columns of all rows add up to the amount reported, once its node has said how much that is. For the supervisor who reported it, and the central bank';
+'What has become of a payment that was reported with dcep.report_payment(), node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further, not there any more when it was to be recovered); redeemed; recovered, that is held by this node, given back, and arrived. All columns of all rows add up to the amount reported, once its node has said how much that is. For the supervisor who reported it, and the central bank';
 
 -- --- the way back ---------------------------------------------------------------------------
 
