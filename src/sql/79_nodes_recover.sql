@@ -120,7 +120,7 @@ BEGIN
     PERFORM dcep.check_case_recovery(o, authority, payee, round);
     PERFORM dcep.enter_act(authority, act_id, 'recover', o.case_no, dcep.recovery_terms(o.id, round, payee));
     INSERT INTO dcep.recovery (order_id, authority, payee, act, round)
-    VALUES (o.id, recover_across.authority, recover_across.payee, act_id, recover_across.round);
+    VALUES (o.id, authority, payee, act_id, round);
     IF dcep.recovery_round(o.id) = round THEN
         RETURN NULL;
     END IF;
@@ -324,7 +324,8 @@ BEGIN
        OR (SELECT sum(p) FROM unnest(parts) AS p) IS DISTINCT FROM r.amount::numeric THEN
         PERFORM dcep.message_wrong(format('What was recovered does not add up to the %s that were held.', r.amount));
     END IF;
-    IF CASE WHEN dcep.institution(r.payee) = r.institution THEN cardinality(left_parts) > 0 ELSE parts[1] > 0 END THEN
+    IF (dcep.institution(r.payee) = r.institution AND cardinality(left_parts) > 0)
+       OR (dcep.institution(r.payee) <> r.institution AND parts[1] > 0) THEN
         PERFORM dcep.message_wrong('It did not go to whom it belongs.');
     END IF;
 END
@@ -335,22 +336,27 @@ COMMENT ON FUNCTION dcep.require_recovered(dcep.fraud_recovery, jsonb) IS
 CREATE FUNCTION dcep.take_recovered(sender integer, body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    has_failed boolean := body ? 'sqlstate';
     r dcep.fraud_recovery;
 BEGIN
     PERFORM FROM dcep.fraud_case AS f WHERE f.report = (body ->> 'report')::bigint FOR UPDATE;
-    UPDATE dcep.fraud_recovery AS f
-       SET state = CASE WHEN body ? 'sqlstate' THEN 'failed' ELSE 'paid' END, missing = COALESCE((body ->> 'missing')::bigint, 0),
-           sqlstate = body ->> 'sqlstate', reason = body ->> 'reason'
+    SELECT * INTO r FROM dcep.fraud_recovery AS f
      WHERE (f.report, f.round, f.institution, f.state) = ((body ->> 'report')::bigint, (body ->> 'round')::integer, sender::smallint, 'sent')
-    RETURNING * INTO r;
+       FOR UPDATE;
     IF NOT FOUND THEN
         PERFORM dcep.message_wrong('The sender was not asked to recover that.');
-    ELSIF r.state = 'failed' THEN
+    ELSIF NOT has_failed THEN
+        PERFORM dcep.require_recovered(r, body);
+    END IF;
+    UPDATE dcep.fraud_recovery AS f
+       SET state = CASE WHEN has_failed THEN 'failed' ELSE 'paid' END, sqlstate = body ->> 'sqlstate', reason = body ->> 'reason',
+           missing = CASE WHEN has_failed THEN 0 ELSE (body ->> 'missing')::bigint END
+     WHERE (f.report, f.round, f.institution) = (r.report, r.round, r.institution);
+    IF has_failed THEN
         RETURN;
     END IF;
-    PERFORM dcep.require_recovered(r, body);
     UPDATE dcep.fraud_account AS a
-       SET held = a.held - r.amount, recovered = a.recovered + (body ->> 'here')::bigint, outside = a.outside + r.missing
+       SET held = a.held - r.amount, recovered = a.recovered + (body ->> 'here')::bigint, outside = a.outside + (body ->> 'missing')::bigint
      WHERE a.report = r.report AND a.institution = r.institution;
     INSERT INTO dcep.fraud_payment (origin, transfer, report, round, amount)
     SELECT r.institution, (l ->> 'transfer')::bigint, r.report, r.round, (l ->> 'amount')::bigint FROM jsonb_array_elements(body -> 'left') AS l;
@@ -488,7 +494,7 @@ BEGIN
     UNION ALL
     SELECT 'recovery without order', own, t.payer, t.id, 'no message brings a recovery'
       FROM dcep.transfer AS t
-     WHERE t.kind = 'recover' AND NOT dcep.is_here(t.payer)
+     WHERE own <> 1 AND t.kind = 'recover' AND NOT dcep.is_here(t.payer)
        AND NOT EXISTS (SELECT FROM dcep.crossing AS x JOIN dcep.message AS m ON m.sender = 1 AND m.receiver = own AND m.kind = 'credit'
                          AND (m.body::jsonb ->> 'origin', m.body::jsonb ->> 'transfer') = (x.origin::text, x.transfer::text)
                         WHERE x.local_transfer = t.id AND m.body::jsonb ->> 'kind' = 'recover')

@@ -138,7 +138,7 @@ is(query(2, "SELECT kind, payer = '$wallet{crook}', amount, memo LIKE 'recovered
 	'recover|t|400|t', 'by a transfer of kind recover');
 step(1, 3);
 is(held(qw(crook mule shop)), 'crook 0, mule 0, shop 0', 'the holds are lifted');
-is(query(3, "SELECT string_agg(amount || ' ' || state, ', ' ORDER BY transfer) FROM dcep.crossing WHERE kind = 'recover'"), '500 pending, 100 pending',
+is(query(3, "SELECT string_agg(amount || ' ' || state, ', ' ORDER BY amount DESC) FROM dcep.crossing WHERE kind = 'recover'"), '500 pending, 100 pending',
 	'what was on another is under way');
 step(2, 1);
 carry(3, 1);
@@ -414,6 +414,19 @@ is(balance('heir'), $had, 'and nothing of it arrives');
 is(query(1, 'SELECT * FROM dcep.audit()'), '', 'the registry is sound');
 is(refused(2, as('operator2', "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('recover', '$wallet{thief}', '$wallet{heir}', 1)")), '42501',
 	'an operator\'s role recovers nothing');
+
+# The registry's own machine: it has the central bank's key, and makes up the supervisor's order.
+$theft = pay('victim', 'crook', 15);
+$report = report($theft, 'case 14');
+settle(2, 4);
+is(account($report), '2|15|0|0|0|0|0', 'held for a last report');
+is(recover('central', $report, 'heir'), '', 'ordered by the central bank');
+query(1, "INSERT INTO dcep.recovery (order_id, authority, payee, act) SELECT order_id, 9, payee, act FROM dcep.recovery WHERE order_id = $report");
+query(1, "SELECT dcep.send_recovery(c, 1, '$wallet{heir}') FROM dcep.fraud_case AS c WHERE c.report = $report");
+settle(2, 4);
+is(query(2, 'SELECT sender, kind, sqlstate FROM dcep.evidence'), '1|recover|LG701', 'the node takes no such order');
+is(held('crook'), 'crook 15', 'and goes on holding');
+is(query(1, 'SELECT DISTINCT check_name FROM dcep.audit()'), 'recovery', 'the registry\'s audit shows it');
 
 finish_nodes();
 done_testing();
