@@ -101,6 +101,12 @@ $$;
 COMMENT ON FUNCTION dcep.orders_in_force() IS
 'Internal: what each order had in effect on each of its targets, those of lifted and expired orders included, and from when until when payments had to obey it';
 
+CREATE FUNCTION dcep.passes_orders(kind dcep.transfer_kind, payer dcep.wallet_id) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN kind IN ('return', 'consolidate') OR (kind = 'recover' AND dcep.is_here(payer));
+COMMENT ON FUNCTION dcep.passes_orders(dcep.transfer_kind, dcep.wallet_id) IS
+'Internal: does no order on its payee stand against a payment of this kind? A recovery that comes from another node is a payment like any';
+
 -- The orders of a target change at a few moments. Between two of them they are the same for all payments, and of orders
 -- alike the strictest is enough: so each payment meets one row a kind, however many orders there were before and after.
 -- How many rows that makes the planner cannot know; taking them for few it would join by
@@ -132,7 +138,7 @@ BEGIN
           FROM bound AS b JOIN dcep.journal(since) AS p ON p.payer = b.wallet WHERE p.kind <> 'recover'
         UNION ALL
         SELECT b.target, p.created_at, NULL, p.id, b.wallet, false
-          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payee = b.wallet WHERE b.binds_payee AND p.kind NOT IN ('recover', 'return', 'consolidate')
+          FROM bound AS b JOIN dcep.journal(since) AS p ON p.payee = b.wallet WHERE b.binds_payee AND NOT dcep.passes_orders(p.kind, p.payer)
         UNION ALL
         SELECT t.target, t.at, t.at, NULL, NULL, NULL FROM turn AS t),
     placed AS (
@@ -163,10 +169,10 @@ BEGIN
     bar AS MATERIALIZED (SELECT r.* FROM dcep.orders_in_force() AS r WHERE r.kind = 'bar_counterparty'),
     dealt AS (
         SELECT t.id, t.created_at, t.payer AS wallet, t.payee AS other
-          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'return', 'consolidate')
+          FROM dcep.journal(since) AS t WHERE NOT dcep.passes_orders(t.kind, t.payer)
         UNION ALL
         SELECT t.id, t.created_at, t.payee, t.payer
-          FROM dcep.journal(since) AS t WHERE t.kind NOT IN ('recover', 'return', 'consolidate'))
+          FROM dcep.journal(since) AS t WHERE NOT dcep.passes_orders(t.kind, t.payer))
     SELECT 'order violated: ' || m.kind, NULL::smallint, m.wallet, m.transfer, format('order %s forbade it', m.order_id)
       FROM met AS m
      WHERE CASE m.kind
