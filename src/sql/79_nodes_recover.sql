@@ -211,7 +211,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.pay_hold(dcep.fraud_case, bigint, integer, dcep.wallet_id, jsonb) IS
-'Internal: lifts one hold of a report and pays what it held to whom it belongs; the transfers. Errors: 22023, 55000, LG305, LG306';
+'Internal: lifts one hold of a report and pays what it held to whom it belongs; the transfers. Errors: 22023, 54000, 55000, LG207 (frozen coins), LG305, LG306';
 
 -- What became of all that was held: it is here, has left, or was not there any more.
 CREATE FUNCTION dcep.pay_holds(c dcep.fraud_case, round integer, payee dcep.wallet_id, acts jsonb) RETURNS jsonb
@@ -240,7 +240,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.pay_holds(dcep.fraud_case, integer, dcep.wallet_id, jsonb) IS
-'Internal: lifts what this node holds for a report, pays it to whom it belongs, and returns what to tell of it. Errors: 22023, 55000, LG305, LG306';
+'Internal: lifts what this node holds for a report, pays it to whom it belongs, and returns what to tell of it. Errors: 22023, 54000, 55000, LG207 (frozen coins), LG305, LG306';
 
 CREATE FUNCTION dcep.note_recovery(c dcep.fraud_case, round integer, payee dcep.wallet_id, held bigint, told jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -275,8 +275,8 @@ BEGIN
     END IF;
     BEGIN
         told := dcep.pay_holds(c, round, payee, acts);
-    EXCEPTION WHEN SQLSTATE 'LG305' OR SQLSTATE 'LG306' OR invalid_parameter_value THEN
-        -- A wallet of this node that cannot be paid: all stays held.
+    EXCEPTION WHEN SQLSTATE 'LG305' OR SQLSTATE 'LG306' OR SQLSTATE 'LG207' OR invalid_parameter_value OR program_limit_exceeded THEN
+        -- A wallet of this node that cannot be paid, coins that another order has frozen, or too many of them: all stays held.
         told := jsonb_build_object('sqlstate', SQLSTATE, 'reason', SQLERRM);
     END;
     PERFORM dcep.note_recovery(c, round, payee, held, told);

@@ -181,7 +181,7 @@ is(refused(2, "SELECT dcep.transfer('$alice{3}', '$alice{2}', 1)"), '42501', 'no
 is(refused(2, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('return', '$alice{3}', '$alice{2}', 1)"), '42501', 'nor makes a return');
 is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{3}', 99999999)"), 'LG301', 'nor more than it has');
 is(refused(2, "SELECT dcep.pay_kind('issue', dcep.vault(1), dcep.vault(2), 1, NULL)"), '42501', 'an operator\'s node issues nothing');
-is(refused(2, "SELECT dcep.pay_kind('consolidate', '$alice{2}', '$alice{3}', 1, NULL)"), '22023', 'consolidation across');
+is(refused(2, "SELECT dcep.pay_kind('exchange_in', dcep.vault(2), '$alice{3}', 1, NULL)"), '22023', 'exchange across');
 
 # The verifier without a server says that a node's journal is not for it.
 {

@@ -56,7 +56,7 @@ agree(9, $_) for (2, 3);
 settle();
 
 my %wallet;
-my %node_of = (victim => 2, crook => 2, mule => 3, shop => 3, heir => 4, thief => 2, runner => 2);
+my %node_of = (victim => 2, crook => 2, mule => 3, shop => 3, heir => 4, thief => 2, runner => 2, runaway => 2);
 
 sub wallet
 {
@@ -279,6 +279,26 @@ step(1, 2);
 lift($report);
 is(account($report), '2|0|0|0|50|0|0', 'of a report that was lifted nothing is held again');
 is(held('thief'), 'thief 0', 'it is free');
+
+# Coins that another supervisor has frozen stay.
+query(1, as('supervisor8', "SELECT dcep.agree(8, 2, '{hold_amount,freeze_coins}', '{transfers}')"));
+query(2, as('operator2', "SELECT dcep.agree(8, 2, '{hold_amount,freeze_coins}', '{transfers}')"));
+settle();
+my $taken = pay('victim', 'runaway', 50);
+$report = report($taken, 'case 15');
+my $coin = query(2, "SELECT id FROM dcep.coin WHERE owner = '$wallet{runaway}'");
+my $freeze = query(1, as('supervisor8', qq(SELECT dcep.impose('freeze_coins', '{"operator": 2, "coins": [$coin]}', 'case 16'))));
+settle();
+recover($_, $report, 'heir') for ('supervisor9', 'central');
+settle();
+is(query(1, "SELECT state, sqlstate FROM dcep.fraud_recovery WHERE report = $report"), 'failed|LG207', 'what another supervisor has frozen stays');
+is(account($report), '2|50|0|0|0|0|0', 'and is held');
+query(1, as('supervisor8', "SELECT dcep.lift($freeze, 'over')"));
+settle();
+recover($_, $report, 'heir') for ('supervisor9', 'central');
+settle();
+is(account($report), '2|0|0|0|0|0|50', 'until it is released');
+lift($report);
 
 # Two reports of the same money: what one has recovered the other misses.
 $report = report($theft, 'case 7');
