@@ -79,7 +79,7 @@ DOCS := $(call find_here,monitoring/*.yaml)
 
 # A program of its own, that knows nothing of PostgreSQL.
 SIGNER = dcep-signer
-SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,codec.c crypto.c note.c opening.c)
+SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,act.c codec.c crypto.c note.c opening.c)
 EXTRA_CLEAN += $(SIGNER)
 
 # setup makes the ledger that the other tests use; they run one after another in one database.

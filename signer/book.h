@@ -21,7 +21,8 @@ typedef enum RecordType
 	RECORD_KEY,		  /* a key was made */
 	RECORD_QUOTA,	  /* a statement is in force */
 	RECORD_TRANSFER,  /* a transfer was signed */
-	RECORD_ENTRY	  /* a record of an institution's chain was signed */
+	RECORD_ENTRY,	  /* a record of an institution's chain was signed */
+	RECORD_DELIVERY	  /* a transfer was signed that a message of the registry asked for */
 } RecordType;
 
 typedef struct Record

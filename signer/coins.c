@@ -15,10 +15,23 @@
 #define TRANSFERS 131072 /* that are remembered, the latest by their serials */
 #define VOID_DEPTH 64	 /* transfers that are made void one because of the other */
 #define SAVED_MAX 40	 /* bytes of one change */
+#define CODES 10000		 /* institutions have codes below */
+#define NOBODY 0		 /* is the owner of what is no coin */
+
+/*
+ * What can be consumed: a coin, or, in a space of its own, a payment that a node has made to another's wallets, which
+ * is consumed by the transfer that enters it there.
+ */
+typedef struct Source
+{
+	int32_t space; /* of coins 0 */
+	int64_t id;
+} Source;
 
 /* Which coins of a stretch of ids have been consumed. */
 typedef struct Page
 {
+	int32_t space;
 	int64_t number;
 	uint64_t word[PAGE_COINS / 64];
 } Page;
@@ -30,6 +43,7 @@ typedef struct Coin
 	int64_t owner;
 	int64_t amount;	   /* 0 where it is not known */
 	uint64_t consumer; /* serial of the transfer that has consumed it last, or 0 */
+	int32_t space;	   /* of a coin 0 */
 	bool is_void;	   /* the transfer that minted it is: nobody has it to spend */
 } Coin;
 
@@ -141,13 +155,27 @@ mix(int64_t number)
 	return bits ^ bits >> 32;
 }
 
+/* The same of a number of a space. */
+static uint64_t
+mix_in(int32_t space, int64_t number)
+{
+	return mix((int64_t) ((uint64_t) number + (uint64_t) space * UINT64_C(0xD6E8FEB86659FD93)));
+}
+
+/* A coin, as what can be consumed. */
+static Source
+coin_source(int64_t id)
+{
+	return (Source){.id = id};
+}
+
 /* Where the page of a number is, or would be. */
 static Page **
-page_place(Page **pages, size_t room, int64_t number)
+page_place(Page **pages, size_t room, int32_t space, int64_t number)
 {
-	size_t at = (size_t) mix(number) & (room - 1);
+	size_t at = (size_t) mix_in(space, number) & (room - 1);
 
-	while (pages[at] != NULL && pages[at]->number != number)
+	while (pages[at] != NULL && (pages[at]->number != number || pages[at]->space != space))
 		at = (at + 1) & (room - 1);
 	return &pages[at];
 }
@@ -161,7 +189,7 @@ grow_pages(Coins *coins)
 
 	for (size_t i = 0; i < coins->page_room; i++)
 		if (coins->pages[i] != NULL)
-			*page_place(pages, room, coins->pages[i]->number) = coins->pages[i];
+			*page_place(pages, room, coins->pages[i]->space, coins->pages[i]->number) = coins->pages[i];
 	free(coins->pages);
 	coins->pages = pages;
 	coins->page_room = room;
@@ -169,65 +197,67 @@ grow_pages(Coins *coins)
 
 /* The word with a coin's bit; NULL where none of its page has been consumed and no page shall be made. */
 static uint64_t *
-find_word(Coins *coins, int64_t id, bool make)
+find_word(Coins *coins, Source source, bool make)
 {
-	Page **place = page_place(coins->pages, coins->page_room, id / PAGE_COINS);
+	int64_t number = source.id / PAGE_COINS;
+	Page **place = page_place(coins->pages, coins->page_room, source.space, number);
 
 	if (*place == NULL && !make)
 		return NULL;
 	if (*place == NULL)
 	{
 		*place = zeros(1, sizeof(Page));
-		(*place)->number = id / PAGE_COINS;
+		(*place)->space = source.space;
+		(*place)->number = number;
 		coins->page_count++;
 		if (coins->page_count * 2 > coins->page_room)
 		{
 			grow_pages(coins);
-			place = page_place(coins->pages, coins->page_room, id / PAGE_COINS);
+			place = page_place(coins->pages, coins->page_room, source.space, number);
 		}
 	}
-	return &(*place)->word[id % PAGE_COINS / 64];
+	return &(*place)->word[source.id % PAGE_COINS / 64];
 }
 
 /* Has a coin been consumed? */
 static bool
-is_consumed(Coins *coins, int64_t id)
+is_consumed(Coins *coins, Source source)
 {
-	const uint64_t *word = find_word(coins, id, false);
+	const uint64_t *word = find_word(coins, source, false);
 
-	return word != NULL && (*word >> (id % 64) & 1) != 0;
+	return word != NULL && (*word >> (source.id % 64) & 1) != 0;
 }
 
 /* Notes that a coin has been. */
 static void
-mark_consumed(Coins *coins, int64_t id)
+mark_consumed(Coins *coins, Source source)
 {
-	uint64_t *word = find_word(coins, id, true);
+	uint64_t *word = find_word(coins, source, true);
 
 	save(coins, word, sizeof(*word));
-	*word |= UINT64_C(1) << (id % 64);
+	*word |= UINT64_C(1) << (source.id % 64);
 }
 
 /* --- remembered coins and transfers -------------------------------------------------- */
 
 /* A coin that is remembered, or NULL. */
 static Coin *
-find_coin(const Coins *coins, int64_t id)
+find_coin(const Coins *coins, Source source)
 {
-	Coin *bucket = coins->buckets[mix(id) % BUCKETS];
+	Coin *bucket = coins->buckets[mix_in(source.space, source.id) % BUCKETS];
 
 	for (int i = 0; i < BUCKET_COINS; i++)
-		if (bucket[i].id == id)
+		if (bucket[i].id == source.id && bucket[i].space == source.space)
 			return &bucket[i];
 	return NULL;
 }
 
 /* Remembers a coin, as the first of its bucket; the last one is forgotten. */
 static Coin *
-remember_coin(Coins *coins, int64_t id, int64_t owner, int64_t amount)
+remember_coin(Coins *coins, Source source, int64_t owner, int64_t amount)
 {
-	Coin *bucket = coins->buckets[mix(id) % BUCKETS];
-	Coin *coin = find_coin(coins, id);
+	Coin *bucket = coins->buckets[mix_in(source.space, source.id) % BUCKETS];
+	Coin *coin = find_coin(coins, source);
 
 	if (coin == NULL)
 	{
@@ -239,7 +269,7 @@ remember_coin(Coins *coins, int64_t id, int64_t owner, int64_t amount)
 		coin = bucket;
 	}
 	save(coins, coin, sizeof(Coin));
-	*coin = (Coin){.id = id, .owner = owner, .amount = amount};
+	*coin = (Coin){.id = source.id, .space = source.space, .owner = owner, .amount = amount};
 	return coin;
 }
 
@@ -247,7 +277,7 @@ remember_coin(Coins *coins, int64_t id, int64_t owner, int64_t amount)
 bool
 coins_find(const Coins *coins, int64_t id, int64_t owner, int64_t *amount)
 {
-	const Coin *coin = find_coin(coins, id);
+	const Coin *coin = find_coin(coins, coin_source(id));
 
 	if (coin == NULL || coin->owner != owner || coin->amount == 0)
 		return false;
@@ -279,9 +309,9 @@ coins_mint(Coins *coins, const Minting *minting)
 						   .leaves = minting->leaves,
 						   .burns = minting->burns};
 	if (!minting->burns)
-		(void) remember_coin(coins, minting->id * 2, minting->payee, minting->amount);
+		(void) remember_coin(coins, coin_source(minting->id * 2), minting->payee, minting->amount);
 	if (minting->change > 0)
-		(void) remember_coin(coins, minting->id * 2 + 1, minting->payer, minting->change);
+		(void) remember_coin(coins, coin_source(minting->id * 2 + 1), minting->payer, minting->change);
 }
 
 /* --- spending ------------------------------------------------------------------------ */
@@ -292,9 +322,9 @@ static int64_t make_void(Coins *coins, Transfer *transfer, int depth);
 static int64_t
 void_output(Coins *coins, int64_t id, int64_t amount, int depth)
 {
-	Coin *coin = find_coin(coins, id);
+	Coin *coin = find_coin(coins, coin_source(id));
 	Transfer *consumer = coin == NULL ? NULL : find_transfer(coins, coin->consumer);
-	bool consumed = is_consumed(coins, id);
+	bool consumed = is_consumed(coins, coin_source(id));
 
 	if (consumed && (consumer == NULL || depth == 0))
 		return amount;
@@ -305,7 +335,7 @@ void_output(Coins *coins, int64_t id, int64_t amount, int depth)
 	}
 	if (consumed)
 		return make_void(coins, consumer, depth - 1);
-	mark_consumed(coins, id);
+	mark_consumed(coins, coin_source(id));
 	return 0;
 }
 
@@ -328,32 +358,48 @@ make_void(Coins *coins, Transfer *transfer, int depth)
 	return gone;
 }
 
-/* A coin is consumed a second time. Returns what of that is not covered: all of it where the coin is void. */
+/* Something is consumed a second time. Returns what of that is not covered: all of it where the coin is void. */
 static int64_t
-consume_again(Coins *coins, int64_t id, int64_t amount)
+consume_again(Coins *coins, Source source, int64_t amount)
 {
-	const Coin *coin = find_coin(coins, id);
+	const Coin *coin = find_coin(coins, source);
 	Transfer *before = coin == NULL || coin->is_void ? NULL : find_transfer(coins, coin->consumer);
 
 	return before == NULL ? amount : make_void(coins, before, VOID_DEPTH);
+}
+
+/* A transfer consumes a coin, or a payment of another node. */
+static int64_t
+consume(Coins *coins, Source source, int64_t owner, int64_t amount, uint64_t serial)
+{
+	int64_t uncovered = 0;
+	Coin *coin;
+
+	if (is_consumed(coins, source))
+		uncovered = consume_again(coins, source, amount);
+	else
+		mark_consumed(coins, source);
+	coin = find_coin(coins, source);
+	if (coin == NULL)
+		coin = remember_coin(coins, source, owner, amount);
+	save(coins, coin, sizeof(Coin));
+	coin->consumer = serial;
+	coin->is_void = false; /* what is not covered is paid for by now */
+	return uncovered;
 }
 
 /* A transfer consumes a coin. */
 int64_t
 coins_consume(Coins *coins, int64_t id, int64_t owner, int64_t amount, uint64_t serial)
 {
-	int64_t uncovered = 0;
-	Coin *coin;
+	return consume(coins, coin_source(id), owner, amount, serial);
+}
 
-	if (is_consumed(coins, id))
-		uncovered = consume_again(coins, id, amount);
-	else
-		mark_consumed(coins, id);
-	coin = find_coin(coins, id);
-	if (coin == NULL)
-		coin = remember_coin(coins, id, owner, amount);
-	save(coins, coin, sizeof(Coin));
-	coin->consumer = serial;
-	coin->is_void = false; /* what is not covered is paid for by now */
-	return uncovered;
+/* A transfer enters what another node has paid. */
+int64_t
+coins_claim(Coins *coins, int receiver, int origin, int64_t transfer, int64_t amount, uint64_t serial)
+{
+	const Source source = {.space = receiver * CODES + origin, .id = transfer};
+
+	return consume(coins, source, NOBODY, amount, serial);
 }

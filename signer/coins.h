@@ -11,6 +11,9 @@
  * before can be made void: from then on its outputs count as consumed.  What has
  * left by then, or is not remembered, is not covered.
  *
+ * What another node has paid mints here without consuming a coin. The payment itself
+ * is what it consumes, and is remembered like one.
+ *
  * Changes between coins_begin() and coins_keep() are undone by coins_undo().
  */
 #ifndef SIGNER_COINS_H
@@ -50,6 +53,13 @@ extern bool coins_find(const Coins *coins, int64_t id, int64_t owner, int64_t *a
  * not been consumed before.
  */
 extern int64_t coins_consume(Coins *coins, int64_t id, int64_t owner, int64_t amount, uint64_t serial);
+
+/*
+ * The same of a payment that was made on the node of one institution (by the number that it has there) to a wallet of
+ * another: the transfer that enters it at its receiver's consumes it. A payment that comes back has its origin as
+ * receiver.
+ */
+extern int64_t coins_claim(Coins *coins, int receiver, int origin, int64_t transfer, int64_t amount, uint64_t serial);
 
 /* A transfer mints its coins. */
 extern void coins_mint(Coins *coins, const Minting *minting);

@@ -12,6 +12,7 @@
 
 #define MESSAGE_TAG "dcep quota v1\0\0" /* 16 bytes with the NUL that ends it */
 #define SECOND INT64_C(1000000)
+#define REGISTRY 1 /* the central bank keeps it */
 #define SIGNATURE_WORD "signature "
 #define KEY_TEXT_LEN(len) (((len) + 2) / 3 * 4)
 
@@ -172,21 +173,18 @@ read_vault(DcepSpan line, Quota *quota)
 	return NULL;
 }
 
-/* A key whose coins are taken: institution, number, suite, public key. */
-static const char *
-read_trusted(DcepSpan line, Quota *quota)
+/* A key of another signer: number, suite, public key; false where it is none. */
+static bool
+read_key(DcepSpan line, TrustedKey *trusted)
 {
-	TrustedKey *trusted = &quota->trusted[quota->trusted_count];
 	uint8_t key[DCEP_PUBLIC_KEY_MAX];
 	char name[16] = "";
 	DcepSpan suite;
 	int64_t number;
 	size_t len;
 
-	if (quota->trusted_count == QUOTA_TRUSTED_MAX)
-		return "it trusts too many keys";
-	if (!take_code(&line, &trusted->institution) || !take_number(&line, &number) || number < 1 || number > INT32_MAX)
-		return "a key that it trusts has no institution and number";
+	if (!take_number(&line, &number) || number < 1 || number > INT32_MAX)
+		return false;
 	suite = next_word(&line);
 	if (suite.len < sizeof(name))
 		memcpy(name, suite.at, suite.len);
@@ -195,9 +193,37 @@ read_trusted(DcepSpan line, Quota *quota)
 	trusted->pair = dcep_suite_by_name(name) == 0 || len == 0 || line.len != 0
 						? NULL
 						: dcep_key_from_public(dcep_suite_by_name(name), key, len);
-	if (trusted->pair == NULL)
+	return trusted->pair != NULL;
+}
+
+/* A key whose coins are taken: its institution, and the key. */
+static const char *
+read_trusted(DcepSpan line, Quota *quota)
+{
+	TrustedKey *trusted = &quota->trusted[quota->trusted_count];
+
+	if (quota->trusted_count == QUOTA_TRUSTED_MAX)
+		return "it trusts too many keys";
+	if (!take_code(&line, &trusted->institution))
+		return "a key that it trusts has no institution";
+	if (!read_key(line, trusted))
 		return "a key that it trusts is none";
 	quota->trusted_count++;
+	return NULL;
+}
+
+/* A key that the registry signs messages with. */
+static const char *
+read_registry(DcepSpan line, Quota *quota)
+{
+	TrustedKey *key = &quota->registry[quota->registry_count];
+
+	if (quota->registry_count == QUOTA_REGISTRY_MAX)
+		return "it names too many keys of the registry";
+	key->institution = REGISTRY;
+	if (!read_key(line, key))
+		return "a key of the registry is none";
+	quota->registry_count++;
 	return NULL;
 }
 
@@ -218,6 +244,8 @@ read_text(DcepSpan text, Quota *quota)
 			wrong = read_vault(line, quota);
 		else if (dcep_span_is(word, "trust"))
 			wrong = read_trusted(line, quota);
+		else if (dcep_span_is(word, "registry"))
+			wrong = read_registry(line, quota);
 		else
 			wrong = "it has a line of an unknown kind";
 	}
@@ -299,5 +327,7 @@ quota_free(Quota *quota)
 {
 	for (int i = 0; i < quota->trusted_count; i++)
 		dcep_key_free(quota->trusted[i].pair);
+	for (int i = 0; i < quota->registry_count; i++)
+		dcep_key_free(quota->registry[i].pair);
 	memset(quota, 0, sizeof(*quota));
 }

@@ -15,9 +15,10 @@
 #define QUOTA_MAX 65536 /* bytes of a statement */
 #define QUOTA_VAULTS_MAX 64
 #define QUOTA_TRUSTED_MAX 256
+#define QUOTA_REGISTRY_MAX 16
 #define QUOTA_NO_LIMIT INT64_MAX
 
-/* A key of another signer whose coins are taken. */
+/* A key of another signer: one whose coins are taken, or one that the registry signs messages with. */
 typedef struct TrustedKey
 {
 	int institution;
@@ -43,6 +44,8 @@ typedef struct Quota
 	int64_t vault[QUOTA_VAULTS_MAX];
 	int trusted_count;
 	TrustedKey trusted[QUOTA_TRUSTED_MAX];
+	int registry_count; /* 0 where the institution has no node of its own */
+	TrustedKey registry[QUOTA_REGISTRY_MAX];
 } Quota;
 
 /* Reads a statement and verifies its signature. NULL, or what is wrong with it. */

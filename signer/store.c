@@ -289,13 +289,15 @@ accept_quota(Store *store, Institution *institution, Quota *quota)
 
 /* What keeps a statement from being put into force; NULL where nothing does. */
 static const char *
-find_fault(const Institution *institution, const Quota *quota)
+find_fault(const Store *store, const Institution *institution, const Quota *quota)
 {
 	if (quota->institution != institution->code)
 		return "it is for another institution";
 	if (memcmp(quota->currency, institution->currency, DCEP_CURRENCY_LEN) != 0 ||
 		quota->exponent != institution->exponent)
 		return "it is for another currency";
+	if (quota->registry_count > 0 && store->institution_count > 1)
+		return "it is for a node, and the process serves other institutions";
 	if (quota->number < institution->logged_number)
 		return "a newer one has been in force";
 	if (quota->number == institution->logged_number &&
@@ -321,7 +323,7 @@ read_quota(Store *store, Institution *institution)
 	buffer_free(&text);
 	if (wrong == NULL)
 	{
-		wrong = find_fault(institution, &quota);
+		wrong = find_fault(store, institution, &quota);
 		if (wrong == NULL)
 			accept_quota(store, institution, &quota);
 		else
@@ -496,11 +498,19 @@ replay_quota(Store *store, DcepReader *body)
 	return true;
 }
 
+/* The message that a transfer's record begins with where one asked for it. */
+typedef struct Claim
+{
+	int origin; /* 0 for none */
+	int64_t transfer;
+} Claim;
+
 /* Does over again what a transfer's record says. */
 static bool
-replay_transfer(Store *store, const Record *record, DcepReader *body)
+replay_transfer(Store *store, const Record *record, Claim claim, DcepReader *body)
 {
-	Institution *institution = store_institution(store, (int) dcep_take_number(body, 2));
+	int code = (int) dcep_take_number(body, 2);
+	Institution *institution = store_institution(store, code);
 	Minting minting = {.serial = record->serial};
 	int64_t minted;
 	int64_t paid_out;
@@ -522,6 +532,8 @@ replay_transfer(Store *store, const Record *record, DcepReader *body)
 	(void) dcep_take_bytes(body, DCEP_HASH_LEN);
 	count = (uint32_t) dcep_take_number(body, 4);
 	coins_begin(store->coins);
+	if (claim.origin > 0)
+		(void) coins_claim(store->coins, code, claim.origin, claim.transfer, minting.amount, record->serial);
 	for (uint32_t i = 0; i < count && body->at != NULL; i++)
 		(void) coins_consume(store->coins, (int64_t) dcep_take_number(body, 8), minting.payer, 0, record->serial);
 	if (body->at == NULL || minting.id <= 0 || minted < 0 || paid_out < 0)
@@ -531,6 +543,17 @@ replay_transfer(Store *store, const Record *record, DcepReader *body)
 	if (institution != NULL)
 		institution_count(institution, record->at, minted, paid_out);
 	return true;
+}
+
+/* The same of one that a message asked for. */
+static bool
+replay_delivery(Store *store, const Record *record, DcepReader *body)
+{
+	Claim claim = {.origin = (int) dcep_take_number(body, 2)};
+
+	claim.transfer = (int64_t) dcep_take_number(body, 8);
+	(void) dcep_take_bytes(body, DCEP_HASH_LEN);
+	return claim.origin > 0 && claim.transfer > 0 && replay_transfer(store, record, claim, body);
 }
 
 /* Does over again what a record says. */
@@ -549,7 +572,9 @@ replay(void *state, const Record *record)
 		case RECORD_QUOTA:
 			return replay_quota(store, &body);
 		case RECORD_TRANSFER:
-			return replay_transfer(store, record, &body);
+			return replay_transfer(store, record, (Claim){0}, &body);
+		case RECORD_DELIVERY:
+			return replay_delivery(store, record, &body);
 	}
 	return false;
 }

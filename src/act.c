@@ -50,6 +50,29 @@ dcep_act_put(const DcepAct *act, uint8_t *out)
 	}
 }
 
+/* Reads what dcep_act_put() writes; texts point into it. */
+bool
+dcep_act_get(const uint8_t *bytes, size_t len, DcepAct *act)
+{
+	DcepReader reader = {bytes, bytes + len};
+	const uint8_t *tags = dcep_take_bytes(&reader, 1 + DCEP_TAG_LEN);
+	const uint8_t *prev_hash = dcep_take_field(&reader, DCEP_HASH_LEN);
+	const uint8_t *institution = dcep_take_field(&reader, 2);
+
+	if (institution == NULL || tags[0] != ACT_TAG || memcmp(tags + 1, message_tag, DCEP_TAG_LEN) != 0)
+		return false;
+	memcpy(act->prev_hash, prev_hash, DCEP_HASH_LEN);
+	act->institution = dcep_get_u16(institution);
+	act->seq = dcep_take_field_number(&reader);
+	act->id = dcep_take_field_number(&reader);
+	act->entered_at = dcep_take_field_number(&reader);
+	act->kind = dcep_take_field_text(&reader);
+	act->role = dcep_take_field_text(&reader);
+	act->case_no = dcep_take_field_text(&reader);
+	act->body = dcep_take_field_text(&reader);
+	return reader.at == reader.end;
+}
+
 /* Hash of an act. */
 bool
 dcep_act_hash(int suite, const DcepAct *act, uint8_t out[DCEP_HASH_LEN])

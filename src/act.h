@@ -31,6 +31,9 @@ typedef struct DcepAct
 extern size_t dcep_act_length(const DcepAct *act);
 extern void dcep_act_put(const DcepAct *act, uint8_t *out);
 
+/* Reads it back, with the tag; false where it is none. Texts point into `bytes`. */
+extern bool dcep_act_get(const uint8_t *bytes, size_t len, DcepAct *act);
+
 /* Hash of an act; fails only where OpenSSL does. */
 extern bool dcep_act_hash(int suite, const DcepAct *act, uint8_t out[DCEP_HASH_LEN]);
 

@@ -633,8 +633,8 @@ dcep_take_number(DcepReader *reader, size_t len)
 }
 
 /* Takes a field of this length; NULL where another one stands there. */
-static const uint8_t *
-take_field(DcepReader *reader, uint32_t len)
+const uint8_t *
+dcep_take_field(DcepReader *reader, uint32_t len)
 {
 	const uint8_t *length = dcep_take_bytes(reader, 4);
 
@@ -644,17 +644,17 @@ take_field(DcepReader *reader, uint32_t len)
 }
 
 /* Takes a field of 8 bytes; 0 where there is none. */
-static int64_t
-take_field_number(DcepReader *reader)
+int64_t
+dcep_take_field_number(DcepReader *reader)
 {
-	const uint8_t *field = take_field(reader, 8);
+	const uint8_t *field = dcep_take_field(reader, 8);
 
 	return field == NULL ? 0 : (int64_t) dcep_get_u64(field);
 }
 
 /* Takes a text that may be absent. */
-static DcepText
-take_field_text(DcepReader *reader)
+DcepText
+dcep_take_field_text(DcepReader *reader)
 {
 	const uint8_t *length = dcep_take_bytes(reader, 4);
 	DcepText text = {NULL, 0};
@@ -688,8 +688,8 @@ take_field_inputs(DcepReader *reader, int64_t *inputs)
 static void
 take_instruction(DcepReader *reader, DcepContext *context)
 {
-	context->token = take_field_text(reader);
-	context->device_signature = take_field_text(reader);
+	context->token = dcep_take_field_text(reader);
+	context->device_signature = dcep_take_field_text(reader);
 	if (!has_instruction(context) || (context->token.data != NULL && context->token.len != DCEP_TOKEN_PROOF_LEN) ||
 		(context->device_signature.data != NULL && context->device_signature.len != DCEP_SIGNATURE_LEN))
 		reader->at = NULL;
@@ -714,24 +714,24 @@ dcep_context_get(const uint8_t *bytes, size_t len, DcepContext *context, int64_t
 {
 	DcepReader reader = {bytes, bytes + len};
 	const uint8_t *tag = dcep_take_bytes(&reader, CONTEXT_TAG_LEN);
-	const uint8_t *prev_hash = take_field(&reader, DCEP_HASH_LEN);
+	const uint8_t *prev_hash = dcep_take_field(&reader, DCEP_HASH_LEN);
 	const uint8_t *kind;
 
 	memset(context, 0, sizeof(*context));
 	if (tag == NULL || memcmp(tag, "dcep context v1", CONTEXT_TAG_LEN) != 0)
 		return "The context does not begin with its tag.";
-	context->seq = take_field_number(&reader);
-	context->id = take_field_number(&reader);
-	kind = take_field(&reader, 1);
+	context->seq = dcep_take_field_number(&reader);
+	context->id = dcep_take_field_number(&reader);
+	kind = dcep_take_field(&reader, 1);
 	context->kind = kind == NULL ? 0 : *kind;
-	context->payer = take_field_number(&reader);
-	context->payee = take_field_number(&reader);
-	context->amount = take_field_number(&reader);
-	context->created_at = take_field_number(&reader);
-	context->key = take_field_text(&reader);
+	context->payer = dcep_take_field_number(&reader);
+	context->payee = dcep_take_field_number(&reader);
+	context->amount = dcep_take_field_number(&reader);
+	context->created_at = dcep_take_field_number(&reader);
+	context->key = dcep_take_field_text(&reader);
 	context->inputs = inputs;
 	context->input_count = take_field_inputs(&reader, inputs);
-	context->memo = take_field_text(&reader);
+	context->memo = dcep_take_field_text(&reader);
 	if (reader.at != NULL && reader.at != reader.end)
 		take_instruction(&reader, context);
 	if (reader.at == NULL || reader.at != reader.end ||

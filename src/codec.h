@@ -191,6 +191,11 @@ typedef struct DcepText
 extern uint8_t *dcep_put_field_number(uint8_t *to, int64_t value);
 extern uint8_t *dcep_put_text_length(uint8_t *to, DcepText text);
 
+/* Takes them back, `at` NULL where another length stands there: bytes, a number, a text. */
+extern const uint8_t *dcep_take_field(DcepReader *reader, uint32_t len);
+extern int64_t dcep_take_field_number(DcepReader *reader);
+extern DcepText dcep_take_field_text(DcepReader *reader);
+
 #define DCEP_TAG_LEN 16 /* of a text that says what is hashed or signed, zeros behind it */
 
 /*

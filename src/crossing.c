@@ -20,16 +20,21 @@
 PG_FUNCTION_INFO_V1(dcep_enter_delivery);
 PG_FUNCTION_INFO_V1(dcep_wake_worker);
 
-static bool has_work = false; /* for the worker, of this transaction */
-static bool waiting = false;  /* dcep.enter_delivery() is about to insert */
+#define ARG_MESSAGE 6 /* of dcep_enter_delivery(), behind those that are columns */
+
+static bool has_work = false;			  /* for the worker, of this transaction */
+static bool waiting = false;			  /* dcep.enter_delivery() is about to insert */
+static const DcepAsked *asked_for = NULL; /* by this message */
 
 /* Does the INSERT that is about to begin enter what another node has paid? */
 bool
-dcep_delivery_take(void)
+dcep_delivery_take(const DcepAsked **asked)
 {
 	bool taken = waiting;
 
+	*asked = asked_for;
 	waiting = false;
+	asked_for = NULL;
 	return taken;
 }
 
@@ -58,21 +63,25 @@ insert_delivery(FunctionCallInfo fcinfo)
 							  : 0;
 }
 
-/* dcep.enter_delivery(kind, payer, payee, amount, key, memo) → id of the transfer, NULL where the key had been used for it */
+/* dcep.enter_delivery(kind, payer, payee, amount, key, memo, message) → id of the transfer, NULL where the key had been used for it */
 Datum
 dcep_enter_delivery(PG_FUNCTION_ARGS)
 {
+	const DcepAsked *asked =
+		PG_ARGISNULL(ARG_MESSAGE) ? NULL : dcep_asked_of_row(PG_GETARG_HEAPTUPLEHEADER(ARG_MESSAGE));
 	int64 id;
 
 	SPI_connect();
 	PG_TRY();
 	{
+		asked_for = asked;
 		waiting = true;
 		id = insert_delivery(fcinfo);
 	}
 	PG_FINALLY();
 	{
 		waiting = false;
+		asked_for = NULL;
 	}
 	PG_END_TRY();
 	SPI_finish();

@@ -9,10 +9,13 @@
 #ifndef DCEP_CROSSING_H
 #define DCEP_CROSSING_H
 
-#include "postgres.h"
+#include "asked.h"
 
-/* Does the INSERT that is about to begin enter what another node has paid? */
-extern bool dcep_delivery_take(void);
+/*
+ * Does the INSERT that is about to begin enter what another node has paid? The registry's message that asks for it, on
+ * an operator's node, is for as long as the INSERT; NULL on the registry's own.
+ */
+extern bool dcep_delivery_take(const DcepAsked **asked);
 
 /* Sends payments that have left on their way; at the end of the statement that made them. */
 extern void dcep_crossing_send(const int64 *transfers, int count);

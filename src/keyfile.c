@@ -342,22 +342,6 @@ kind_by_name(const char *name)
 					errhint("The kinds are file, pkcs11 and process.")));
 }
 
-/*
- * dcep-signer takes what arrives from another node for money that nobody has minted. It would refuse it, and the
- * money would stay under way: so a node with wallets never comes to have such a key.
- */
-static void
-check_kind(const DcepConfig *config, DcepSignerKind kind)
-{
-	const DcepInstitution *central_bank = dcep_config_institution(config, DCEP_CENTRAL_BANK);
-
-	if (kind == DCEP_SIGNER_PROCESS && !central_bank->is_here)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("dcep-signer cannot hold the key of an operator's node"),
-						errdetail("It would refuse what other nodes' wallets pay to wallets of this one."),
-						errhint("Use a key of kind file or pkcs11.")));
-}
-
 /* dcep.generate_key(code, suite, kind) → key number */
 Datum
 dcep_generate_key(PG_FUNCTION_ARGS)
@@ -374,7 +358,6 @@ dcep_generate_key(PG_FUNCTION_ARGS)
 	suite = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	kind = kind_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	check_key_request(dcep_config_required(), code, suite);
-	check_kind(dcep_config_required(), kind);
 	/* Two at once must not take the same number. */
 	LockRelationOid(dcep_relation_oid(DCEP_SIGNING_KEY), ShareRowExclusiveLock);
 	key.institution = code;

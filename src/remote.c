@@ -435,6 +435,28 @@ dcep_remote_sign_transfers(const DcepSigner *signer, DcepShown *shown, const uin
 	pfree(request.data);
 }
 
+/* Has one transfer signed that another node has paid. */
+void
+dcep_remote_sign_delivery(const DcepSigner *signer, DcepShown *shown, const uint8 root[DCEP_HASH_LEN],
+						  uint8 signature[DCEP_SIGNATURE_LEN])
+{
+	const DcepAsked *asked = shown->asked;
+	const int change_len = 8; /* it has none */
+	StringInfoData request;
+	Answer answer;
+
+	Assert(shown->count == 1);
+	begin_request(&request, DCEP_WIRE_DELIVERY);
+	append_key(&request, signer);
+	appendBinaryStringInfo(&request, shown->transfers.data + change_len, shown->transfers.len - change_len);
+	append_u32(&request, (uint32) asked->len);
+	appendBinaryStringInfo(&request, (const char *) asked->bytes, (int) asked->len);
+	appendBinaryStringInfo(&request, (const char *) asked->signature, DCEP_SIGNATURE_LEN);
+	answer = ask_for(signer->socket, &request, DCEP_WIRE_SIGNED);
+	take_signature(signer, &answer, root, signature);
+	pfree(request.data);
+}
+
 /* Has a record signed. */
 void
 dcep_remote_sign_record(const DcepSigner *signer, const uint8 *bytes, size_t len, const uint8 hash[DCEP_HASH_LEN],

@@ -17,6 +17,10 @@ extern void dcep_remote_make_key(const char *socket, DcepSigningKey *key);
 extern void dcep_remote_sign_transfers(const DcepSigner *signer, DcepShown *shown, const uint8 root[DCEP_HASH_LEN],
 									   uint8 signature[DCEP_SIGNATURE_LEN]);
 
+/* Has one transfer signed that another node has paid, with the message that asks for it; the same of its root. */
+extern void dcep_remote_sign_delivery(const DcepSigner *signer, DcepShown *shown, const uint8 root[DCEP_HASH_LEN],
+									  uint8 signature[DCEP_SIGNATURE_LEN]);
+
 /* Has a record signed, whose hash must be this one. */
 extern void dcep_remote_sign_record(const DcepSigner *signer, const uint8 *bytes, size_t len,
 									const uint8 hash[DCEP_HASH_LEN], uint8 signature[DCEP_SIGNATURE_LEN]);

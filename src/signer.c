@@ -17,6 +17,7 @@ dcep_shown_init(DcepShown *shown, DcepShowCoin show, void *state)
 	shown->count = 0;
 	shown->show = show;
 	shown->state = state;
+	shown->asked = NULL;
 }
 
 /* Begins anew. */
@@ -50,7 +51,9 @@ void
 dcep_signer_sign_root(DcepSigner *signer, const uint8 root[DCEP_HASH_LEN], DcepShown *shown,
 					  uint8 signature[DCEP_SIGNATURE_LEN])
 {
-	if (dcep_signer_looks(signer))
+	if (dcep_signer_looks(signer) && shown->asked)
+		dcep_remote_sign_delivery(signer, shown, root, signature);
+	else if (dcep_signer_looks(signer))
 		dcep_remote_sign_transfers(signer, shown, root, signature);
 	else if (!dcep_root_sign(signer->pair, root, signature))
 		dcep_crypto_raise("sign a transfer");

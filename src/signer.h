@@ -17,6 +17,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "asked.h"
 #include "config.h"
 #include "crypto.h"
 
@@ -46,6 +47,7 @@ typedef struct DcepShown
 	uint32 count;
 	DcepShowCoin show; /* for coins that the process has not met yet */
 	void *state;
+	const DcepAsked *asked; /* the message that asks for the one transfer, which another node has paid; else NULL */
 } DcepShown;
 
 /* Memory in the current context. */

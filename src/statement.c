@@ -254,7 +254,10 @@ dcep_statement_sign(DcepStatement *statement, DcepKeptKey *kept, DcepTransfer *t
 	transfer->batch_index = 0;
 	shown = prepare_shown(statement, kept);
 	if (shown)
+	{
 		dcep_shown_add(shown, &transfer->context, transfer->change);
+		shown->asked = statement->asked;
+	}
 	dcep_signer_sign_root(kept->signer, transfer->hash, shown, transfer->signature);
 	dcep_transfer_remember(kept, transfer);
 }

@@ -14,6 +14,7 @@
 
 #include "utils/resowner.h"
 
+#include "asked.h"
 #include "journal.h"
 #include "purse.h"
 #include "settlement.h"
@@ -55,6 +56,7 @@ typedef struct DcepStatement
 	DcepConsolidation consolidation;		/* how consolidations are done */
 	struct DcepTokenPayment *token_payment; /* the payment of dcep.pay_token(), or NULL */
 	bool delivers;							/* it enters what another node has paid */
+	const DcepAsked *asked;					/* by this message of the registry, or NULL */
 	int leaving_count;
 	int64 *leaving; /* transfers whose payee another node keeps, in CurTransactionContext */
 } DcepStatement;

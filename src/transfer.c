@@ -60,7 +60,7 @@ dcep_transfer_begin(PG_FUNCTION_ARGS)
 	statement->submission = dcep_submission_take();
 	statement->consolidation = dcep_consolidation_take();
 	statement->token_payment = dcep_token_payment_take();
-	statement->delivers = dcep_delivery_take();
+	statement->delivers = dcep_delivery_take(&statement->asked);
 	if (statement->submission)
 		dcep_submission_lock(statement, dcep_config_required());
 	return PointerGetDatum(NULL);

@@ -18,6 +18,7 @@
 /* Requests. */
 #define DCEP_WIRE_MAKE_KEY 'K'	/* institution, number, suite */
 #define DCEP_WIRE_TRANSFERS 'T' /* key, transfers, coins that were asked for */
+#define DCEP_WIRE_DELIVERY 'D'	/* key, a transfer, the registry's message that asks for it */
 #define DCEP_WIRE_RECORD 'R'	/* key, what is hashed of an act or a reserve entry */
 #define DCEP_WIRE_STATUS 'Q'	/* an institution */
 

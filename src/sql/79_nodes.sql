@@ -8,20 +8,21 @@ CREATE FUNCTION dcep.minted_coin(coin bigint) RETURNS dcep.signed_coin
 COMMENT ON FUNCTION dcep.minted_coin(bigint) IS
 'Internal: the signed coin of an id, verified, whatever became of it since. Errors: LG101-LG103';
 
-CREATE FUNCTION dcep.enter_delivery(kind text, payer bigint, payee bigint, amount bigint, key text, memo text) RETURNS bigint
+CREATE FUNCTION dcep.enter_delivery(kind text, payer bigint, payee bigint, amount bigint, key text, memo text, message dcep.message) RETURNS bigint
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_enter_delivery';
-COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text) IS
-'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. Errors: those of dcep.transfer()';
+COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text, dcep.message) IS
+'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. message: the registry''s, that asks for it, which dcep-signer is shown; NULL on the registry. Errors: those of dcep.transfer()';
 
-CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text) RETURNS bigint
+CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text,
+                             message dcep.message DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The payer is another node's wallet, but has a chain here, of what it has paid to wallets of this node.
     INSERT INTO dcep.wallet_chain (wallet) VALUES (payer) ON CONFLICT DO NOTHING;
-    RETURN dcep.enter_delivery(kind, payer::bigint, payee::bigint, amount, key, memo);
+    RETURN dcep.enter_delivery(kind, payer::bigint, payee::bigint, amount, key, memo, message);
 END
 $$;
-COMMENT ON FUNCTION dcep.deliver(text, dcep.wallet_id, dcep.wallet_id, bigint, text, text) IS
+COMMENT ON FUNCTION dcep.deliver(text, dcep.wallet_id, dcep.wallet_id, bigint, text, text, dcep.message) IS
 'Internal: dcep.enter_delivery(), for a payer that may not have a chain here yet';
 
 -- --- posting ------------------------------------------------------------------
@@ -261,7 +262,8 @@ COMMENT ON FUNCTION dcep.settle_payment(integer, bigint) IS
 CREATE FUNCTION dcep.return_payment(ended dcep.crossing) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT dcep.post_message(ended.origin, 'returned',
-                             jsonb_build_object('origin', ended.origin, 'transfer', ended.transfer, 'sqlstate', ended.sqlstate,
+                             jsonb_build_object('origin', ended.origin, 'transfer', ended.transfer, 'payer', ended.payer,
+                                                'payee', ended.payee, 'amount', ended.amount, 'sqlstate', ended.sqlstate,
                                                 'reason', ended.reason))
 $$;
 COMMENT ON FUNCTION dcep.return_payment(dcep.crossing) IS
@@ -313,16 +315,17 @@ COMMENT ON FUNCTION dcep.take_answer(integer, text, jsonb) IS
 'Internal: takes the answer of the payee''s node, accepted or declined. Errors: LG701';
 
 -- The payee's node: a payment has come.
-CREATE FUNCTION dcep.take_credit(body jsonb) RETURNS void
+CREATE FUNCTION dcep.take_credit(message dcep.message) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    body jsonb := message.body::jsonb;
     paid dcep.crossing := jsonb_populate_record(NULL::dcep.crossing, body);
     answer jsonb := jsonb_build_object('origin', paid.origin, 'transfer', paid.transfer);
 BEGIN
     PERFORM dcep.require_coin(paid, body);
     BEGIN
         paid.local_transfer := dcep.deliver(paid.kind::text, paid.payer, paid.payee, paid.amount,
-                                                   format('%s:%s', paid.origin, paid.transfer), body ->> 'memo');
+                                                   format('%s:%s', paid.origin, paid.transfer), body ->> 'memo', message);
     EXCEPTION WHEN SQLSTATE 'LG305' OR SQLSTATE 'LG306' OR SQLSTATE 'LG202' OR SQLSTATE 'LG206' OR SQLSTATE 'LG208'
                 OR invalid_parameter_value THEN
         PERFORM dcep.post_message(1, 'declined', answer || jsonb_build_object('sqlstate', SQLSTATE, 'reason', SQLERRM));
@@ -334,30 +337,33 @@ BEGIN
     PERFORM dcep.post_message(1, 'accepted', answer || jsonb_build_object('local_transfer', paid.local_transfer));
 END
 $$;
-COMMENT ON FUNCTION dcep.take_credit(jsonb) IS
-'Internal: takes a payment to a wallet of this node, or declines it with the reason. Errors: LG701, LG101-LG103';
+COMMENT ON FUNCTION dcep.take_credit(dcep.message) IS
+'Internal: takes a payment to a wallet of this node, or declines it with the reason. Errors: LG701, LG101-LG103; LG311, LG312 (the signer)';
 
 -- The payer's node: what it has paid is where it should be, or comes back.
-CREATE FUNCTION dcep.take_end(kind text, body jsonb) RETURNS void
+CREATE FUNCTION dcep.take_end(message dcep.message) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    ended dcep.crossing := dcep.end_crossing(dcep.own_institution(), (body ->> 'transfer')::bigint, kind, body ->> 'sqlstate',
-                                             body ->> 'reason');
+    body jsonb := message.body::jsonb;
+    said dcep.crossing := jsonb_populate_record(NULL::dcep.crossing, body);
+    ended dcep.crossing := dcep.end_crossing(dcep.own_institution(), said.transfer, message.kind, said.sqlstate, said.reason);
     key text := format('return of %s', ended.transfer);
     memo text := format('%s: %s', body ->> 'sqlstate', body ->> 'reason');
     back bigint;
 BEGIN
-    IF kind = 'settled' THEN
+    IF message.kind = 'settled' THEN
         IF ended.kind = 'recover' THEN
             PERFORM dcep.end_recovery(ended);
         END IF;
         RETURN;
+    ELSIF (said.origin, said.payer, said.payee, said.amount) IS DISTINCT FROM (ended.origin, ended.payer, ended.payee, ended.amount) THEN
+        PERFORM dcep.message_wrong('It is not the payment that left.');
     END IF;
     BEGIN
-        back := dcep.deliver('return', ended.payee, ended.payer, ended.amount, key, memo);
+        back := dcep.deliver('return', ended.payee, ended.payer, ended.amount, key, memo, message);
     EXCEPTION WHEN SQLSTATE 'LG306' THEN
         -- The payer has closed its wallet meanwhile: its operator keeps the money for it.
-        back := dcep.deliver('return', ended.payee, dcep.vault(ended.origin), ended.amount, key, memo);
+        back := dcep.deliver('return', ended.payee, dcep.vault(ended.origin), ended.amount, key, memo, message);
     END;
     UPDATE dcep.crossing AS c SET local_transfer = back WHERE c.origin = ended.origin AND c.transfer = ended.transfer RETURNING * INTO ended;
     IF ended.kind = 'recover' THEN
@@ -365,8 +371,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION dcep.take_end(text, jsonb) IS
-'Internal: takes the end of a payment that this node has made: settled, or returned, which gives the payer its money back. Errors: LG701';
+COMMENT ON FUNCTION dcep.take_end(dcep.message) IS
+'Internal: takes the end of a payment that this node has made: settled, or returned, which gives the payer its money back. Errors: LG701; LG311, LG312 (the signer)';
 
 -- Who takes part, and with which keys: from the registry to all, and each operator''s own to the registry.
 CREATE FUNCTION dcep.take_institution(body jsonb) RETURNS void
@@ -478,8 +484,8 @@ BEGIN
         WHEN message.kind = 'act_done' AND is_registry THEN PERFORM dcep.take_act_done(message.sender, body);
         WHEN message.kind = 'agreed' AND NOT is_registry THEN PERFORM dcep.take_agreed(body);
         WHEN message.kind = 'key' THEN PERFORM dcep.take_key(message.sender, body);
-        WHEN message.kind = 'credit' AND NOT is_registry THEN PERFORM dcep.take_credit(body);
-        WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message.kind, body);
+        WHEN message.kind = 'credit' AND NOT is_registry THEN PERFORM dcep.take_credit(message);
+        WHEN message.kind IN ('settled', 'returned') AND NOT is_registry THEN PERFORM dcep.take_end(message);
         WHEN message.kind IN ('freeze', 'unfreeze') AND NOT is_registry THEN PERFORM dcep.take_restriction(message.kind, body);
         WHEN message.kind = 'institution' AND NOT is_registry THEN PERFORM dcep.take_institution(body);
         WHEN message.kind = 'traced' AND is_registry THEN PERFORM dcep.take_traced(message.sender, body);

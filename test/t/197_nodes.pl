@@ -41,7 +41,6 @@ sub books_close
 make_nodes(@operators);
 is(query(2, 'SELECT code, kind, is_here FROM dcep.institution ORDER BY code'), "1|central_bank|f\n2|operator|t", 'an operator\'s node');
 is(refused(2, "SELECT dcep.enroll_institution(5, 'Bank 5', 'operator')"), '22023', 'enrolls nobody');
-is(refused(2, "SELECT dcep.generate_key(2, 'ed25519', 'process')"), '0A000', 'has no key in dcep-signer');
 is(refused(1, 'SELECT dcep.vault(2)'), '22023', 'no vault before the line');
 is(refused(1, 'SELECT dcep.issue(2, 100)'), '22023', 'no issue before the line');
 
