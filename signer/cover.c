@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "allowance.h"
 
 #define TRANSFER_ID_MAX (INT64_MAX / 2)
 #define CLOCK_TOLERANCE INT64_C(3600000000) /* between the ledger's clock and ours, microseconds */
@@ -305,5 +305,5 @@ cover_move(Case *judged, Item *item, uint64_t serial)
 			sum_up(item->minted, coins_consume(coins, id, context->payer, find_amount(judged, index, id), serial));
 	}
 	coins_mint(coins, &minting);
-	item->paid_out = limits_pays_out(&judged->key->institution->quota, item) ? context->amount : 0;
+	item->paid_out = allowance_pays_out(&judged->key->institution->quota, item) ? context->amount : 0;
 }

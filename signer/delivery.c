@@ -3,8 +3,8 @@
  */
 #include "delivery.h"
 
+#include "allowance.h"
 #include "cover.h"
-#include "limits.h"
 #include "sign.h"
 
 /* The transfer, the message that asks for it, and the message's signature. */
@@ -105,7 +105,7 @@ delivery_judge(Case *judged, DcepReader *request)
 	Shown shown;
 	Message message;
 
-	if (case_take_key(judged, request) && take_delivery(judged, request, &shown) && limits_statement(judged) &&
+	if (case_take_key(judged, request) && take_delivery(judged, request, &shown) && allowance_statement(judged) &&
 		cover_check_numbers(judged, judged->item, 0) && check_message(judged, &shown, &message))
 		(void) sign_items(judged);
 	case_close(judged);

@@ -3,9 +3,9 @@
  */
 #include "judge.h"
 
+#include "allowance.h"
 #include "cover.h"
 #include "delivery.h"
-#include "limits.h"
 #include "record.h"
 #include "sign.h"
 
@@ -14,7 +14,7 @@ static void
 judge_transfers(Case *judged, DcepReader *request)
 {
 	if (case_take_key(judged, request) && cover_take_transfers(judged, request) && cover_take_coins(judged, request) &&
-		limits_statement(judged) && cover_check(judged))
+		allowance_statement(judged) && cover_check(judged))
 		(void) sign_items(judged);
 	case_close(judged);
 }

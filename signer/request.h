@@ -3,7 +3,7 @@
  *
  * Each kind of request has a file: transfers that cover themselves (cover.h), payments that
  * another node has made (delivery.h), records of an institution's chains (record.h). What may be
- * signed then passes the central bank's statement (limits.h) and is signed and logged (sign.h).
+ * signed then passes the central bank's statement (allowance.h) and is signed and logged (sign.h).
  */
 #ifndef SIGNER_REQUEST_H
 #define SIGNER_REQUEST_H

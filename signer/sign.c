@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allowance.h"
 #include "cover.h"
-#include "limits.h"
 
 /* Computes the hashes of the transfers, and what is signed. */
 static bool
@@ -94,7 +94,7 @@ sign_items(Case *judged)
 	coins_begin(coins);
 	for (uint32_t i = 0; i < judged->count; i++)
 		cover_move(judged, &judged->item[i], ++serial);
-	if (!limits_check(judged))
+	if (!allowance_check(judged))
 	{
 		coins_undo(coins);
 		return false;

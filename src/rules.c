@@ -136,10 +136,13 @@ wrong_for_kind(const DcepConfig *config, const DcepOrder *order, const DcepParty
 		case DCEP_KIND_TRANSFER:
 		case DCEP_KIND_TOKEN:
 		case DCEP_KIND_RECOVER:
-		case DCEP_KIND_RETURN:
 			return is_issuance_vault(config, order->payer) || is_issuance_vault(config, order->payee)
 					   ? "The central bank's vault takes part in issues and redemptions only."
 					   : NULL;
+		case DCEP_KIND_RETURN:
+			/* From the central bank's vault where it is a redemption that was refused. */
+			return is_issuance_vault(config, order->payee) ? "A return does not run to the central bank's vault."
+														   : NULL;
 		case DCEP_KIND_CONSOLIDATE:
 			return order->payer == order->payee ? NULL : "A consolidation runs from a wallet to itself.";
 	}

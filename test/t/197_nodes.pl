@@ -139,6 +139,17 @@ is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{4}', 1)"), 'LG202', 'th
 query(1, 'SELECT dcep.suspend_institution(4, false)');
 settle();
 
+# What the registry does not redeem comes back to the vault.
+my $vault_4 = query(4, 'SELECT dcep.balance(dcep.vault(4))');
+query(4, 'SELECT dcep.redeem(4, 100)');
+carry(4, 1);
+query(1, 'SELECT dcep.suspend_institution(4)');
+query(1, 'SELECT dcep.work_messages()');
+query(1, 'SELECT dcep.suspend_institution(4, false)');
+settle();
+is(query(4, 'SELECT state, sqlstate FROM dcep.crossing WHERE origin = 4 ORDER BY transfer DESC LIMIT 1'), 'returned|LG201', 'a redemption that was refused');
+is(query(4, 'SELECT dcep.balance(dcep.vault(4))'), $vault_4, 'the vault has it back');
+
 # An issue that the operator's node cannot take is redeemed again.
 my $reserve = query(1, 'SELECT sum(amount) FROM dcep.reserve_entry WHERE institution = 4');
 query(4, "SELECT dcep.freeze(dcep.vault(4), 'credit', 'case 2')");

@@ -55,7 +55,7 @@ sub keys_of
 {
 	my ($code, $line) = @_;
 	return query(1, sprintf "SELECT string_agg(format('$line %%s %%s %%s', number, suite, replace(encode(public_key, 'base64'), E'\\n', '')) || E'\\n', '' ORDER BY number)"
-		. " FROM (SELECT number, CASE suite WHEN 1 THEN 'ed25519' WHEN 2 THEN 'sm2' ELSE 'p256' END AS suite, public_key FROM dcep.signing_key WHERE institution = %d) AS k", $code) . "\n";
+		. " FROM (SELECT number, suite, public_key FROM dcep.signing_key WHERE institution = %d) AS k", $code);
 }
 
 # --- keys, and statements ----------------------------------------------------------------------
@@ -69,7 +69,6 @@ is(query(2, "SELECT dcep.generate_key(2, 'p256', 'process')"), 2, 'the process m
 query(2, "SELECT dcep.revoke_key(2, 1, 'it was in a file')");
 open_line($_) for @operators;
 settle();
-is(query(1, 'SELECT code, kind, statement IS NULL FROM dcep.institution AS i, LATERAL (SELECT NULL AS statement) AS s WHERE code = 2'), '2|operator|t', 'the line is open');
 my $registry = keys_of(1, 'registry');
 like($registry, qr/^registry 1 ed25519 \S{44}\n\z/, 'the key that the registry signs messages with');
 
@@ -172,18 +171,23 @@ for my $case ([ $closed, 'LG306' ], [ $nobody, 'LG305' ])
 	is(query(2, "SELECT body::jsonb ->> 'payer', body::jsonb ->> 'payee', body::jsonb ->> 'amount' FROM dcep.message WHERE kind = 'returned' AND (body::jsonb ->> 'transfer')::bigint = $transfer"),
 		"$alice{2}|$payee|200", "$sqlstate: as the registry's message says");
 }
+# What the registry does not redeem comes back to the vault.
+my $vault = query(2, 'SELECT dcep.balance(dcep.vault(2))');
+$redeemed = query(2, 'SELECT (dcep.redeem(2, 100)).transfer');
 query(1, 'SELECT dcep.suspend_institution(2)');
-$redeemed = query(4, 'SELECT (dcep.redeem(4, 100)).transfer');
+carry(2, 1);
+query(1, 'SELECT dcep.work_messages()');
 query(1, 'SELECT dcep.suspend_institution(2, false)');
 settle();
-is(status(4, $redeemed), 'settled|', 'others redeem');
+is(status(2, $redeemed), 'returned|LG201', 'a redemption that was refused');
+is(query(2, 'SELECT dcep.balance(dcep.vault(2))'), $vault, 'the vault has it back');
 
 # The payer has closed its wallet while its money was under way: the vault has it, where the statement names the vault.
 my $leaver = open_wallet(2);
 query(2, "SELECT dcep.transfer('$alice{2}', '$leaver', 300)");
 my $transfer = pay(2, $leaver, $nobody, 300);
 query(2, "SELECT dcep.close_wallet('$leaver')");
-my $vault = query(2, 'SELECT dcep.balance(dcep.vault(2))');
+$vault = query(2, 'SELECT dcep.balance(dcep.vault(2))');
 settle(4);
 for (1 .. 3) { carry(2, 1); query(1, 'SELECT dcep.work_messages()'); settle(4); carry(1, 2) }
 like(refusal(2, 'SELECT dcep.work_messages()'), qr/^LG312 \| Transfer \d+ is not what the message asks for: its payee\.$/, 'money goes back to nobody but its payer');
@@ -195,7 +199,7 @@ books_close('ways back');
 
 # --- the process goes, and comes again --------------------------------------------------------------------
 
-$paid = pay(3, $alice{3}, $alice{2}, 40);
+$paid = pay(3, $alice{3}, $alice{2}, 777);
 carry(3, 1);
 query(1, 'SELECT dcep.work_messages()');
 carry(1, 2);
@@ -209,7 +213,7 @@ $signer{2}->stop('KILL');
 $signer{2}->start;
 settle();
 is(status(3, $paid), 'settled|', 'taken when it is back, also where it had signed before');
-is(query(2, "SELECT count(*) FROM dcep.transfer WHERE payer = '$alice{3}' AND amount = 40"), 2, 'once: the other one is of before');
+is(query(2, "SELECT count(*) FROM dcep.transfer WHERE payer = '$alice{3}' AND amount = 777"), 1, 'once');
 is(query(2, 'SELECT minted FROM dcep.signer_status() WHERE institution = 2'), 0, 'which costs no quota');
 $transfer = pay(2, $alice{2}, $closed, 60);
 carry(2, 1);
@@ -254,11 +258,11 @@ sub altered { my ($set) = @_; return "jsonb_populate_record(m, to_jsonb(m) || js
 sub not_asked { my ($what) = @_; return qr/^LG312 \| Transfer \d+ is not what the message asks for: $what\.$/; }
 my $not_signed = qr/^LG312 \| Transfer \d+: the message was not signed by a key of the registry that the statement names\.$/;
 
-is(refusal(2, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{2}', 1000, 'made up', NULL)") =~ s/\d{3,}/N/r, 'LG312 | Transfer N: the payer is not of institution 0002.' =~ s/0002/0002/r,
+is(refusal(2, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{2}', 1000, 'made up', NULL)") =~ s/Transfer \d+/Transfer N/r, 'LG312 | Transfer N: the payer is not of institution 0002.',
 	'without a message');
 like(deliver('transfer', $alice{3}, $alice{2}, 41000, $credit, altered("'body', replace(m.body, '\"amount\": 41', '\"amount\": 41000')")), $not_signed, 'an amount that was altered');
 like(deliver('transfer', $alice{3}, $alice{2}, 41, $credit, altered("'number', m.number + 1")), $not_signed, 'another number');
-like(deliver('transfer', $alice{3}, $alice{2}, 41, $credit, altered("'signature', '\\\\x' || repeat('00', 64)")), $not_signed, 'no signature');
+like(deliver('transfer', $alice{3}, $alice{2}, 41, $credit, altered("'signature', '\\x' || repeat('00', 64)")), $not_signed, 'no signature');
 like(deliver('transfer', $alice{3}, $alice{2}, 42, $credit), not_asked('its amount'), 'more than it says');
 like(deliver('transfer', $alice{3}, $alice{2}, 40, $credit), not_asked('its amount'), 'and less');
 like(deliver('transfer', $alice{3}, $bob{2}, 41, $credit), not_asked('its payee'), 'to somebody else');
@@ -324,7 +328,7 @@ my $whole = slurp_file("$signer{2}{dir}/log");
 		$at += 4 + unpack 'N', substr $whole, $at, 4;
 	}
 	DcepSigner::write_file("$signer{2}{dir}/log", substr $whole, 0, $last + 100);
-	like($signer{2}->verify, qr/^dcep-signer: the log's last write was cut short: 100 bytes behind record \d+ count for nothing\nrecords \d+$/m, 'a torn end');
+	like($signer{2}->verify, qr/^dcep-signer: the log's last write was cut short: \d+ bytes behind record \d+ count for nothing\nrecords \d+$/m, 'a torn end');
 	my $spoiled = $whole;
 	substr($spoiled, $last + 25, 1) = chr(1 ^ ord substr $spoiled, $last + 25, 1);
 	DcepSigner::write_file("$signer{2}{dir}/log", $spoiled);

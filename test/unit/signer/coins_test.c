@@ -178,6 +178,53 @@ test_rollbacks(void)
 	coins_free(play.coins);
 }
 
+/* A transfer enters a payment that was made on the node of an institution; returns what of it is not covered. */
+static int64_t
+enter(Play *play, int receiver, int origin, int64_t payment, int64_t amount)
+{
+	Minting minting = {
+		.serial = ++play->serial, .id = play->next_id++, .payer = OWNER, .payee = OWNER, .amount = amount};
+	int64_t uncovered;
+
+	coins_begin(play->coins);
+	uncovered = coins_claim(play->coins, receiver, origin, payment, amount, minting.serial);
+	coins_mint(play->coins, &minting);
+	coins_keep(play->coins);
+	note_coin(play, 2 * minting.id, amount);
+	return uncovered;
+}
+
+/* What another node has paid mints once. */
+static void
+test_claims(void)
+{
+	static Play play;
+	int newest;
+
+	play = (Play){.coins = coins_new(), .next_id = 1};
+	ok(enter(&play, 2, 3, 7, 100) == 0 && enter(&play, 3, 2, 7, 100) == 0 && enter(&play, 2, 4, 7, 100) == 0 &&
+		   enter(&play, 2, 2, 7, 100) == 0 && enter(&play, 2, 3, 8, 100) == 0,
+	   "payments of several origins to several receivers, and one that comes back, are several");
+	ok(enter(&play, 2, 3, 7, 100) == 0, "one that was rolled back is entered again");
+	newest = 0;
+	transfer(&play, &newest, 1, play.next_id++, 100, true, false);
+	ok(play.uncovered == 100, "the money of before is void then");
+	newest = 5;
+	transfer(&play, &newest, 1, play.next_id++, 100, true, false);
+	ok(play.uncovered == 100, "that of now is not");
+	ok(enter(&play, 2, 3, 7, 100) == 100, "once its money has left it is not covered again");
+	newest = 4;
+	transfer(&play, &newest, 1, play.next_id++, 40, false, false);
+	newest = play.count - 1;
+	transfer(&play, &newest, 1, play.next_id++, 10, true, false);
+	ok(enter(&play, 2, 3, 8, 100) == 10, "nor what of it has, where the rest can be made void");
+	coins_begin(play.coins);
+	(void) coins_claim(play.coins, 2, 3, 9, 100, play.serial + 1);
+	coins_undo(play.coins);
+	ok(enter(&play, 2, 3, 9, 100) == 0, "one that was refused has not been entered");
+	coins_free(play.coins);
+}
+
 int
 main(int count, char **argument)
 {
@@ -190,6 +237,7 @@ main(int count, char **argument)
 		sound = play_once();
 	ok(sound, "no more value leaves than came in and was counted");
 	test_rollbacks();
+	test_claims();
 	printf("1..%d\n", tests_run);
 	return tests_failed == 0 ? 0 : 1;
 }

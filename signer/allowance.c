@@ -1,13 +1,13 @@
 /*
- * limits.c: does the central bank's statement allow it?
+ * allowance.c: does the central bank's statement allow it?
  */
-#include "limits.h"
+#include "allowance.h"
 
 #include <string.h>
 
 /* Is the payer one of the vaults whose payouts are counted? */
 bool
-limits_pays_out(const Quota *quota, const Item *item)
+allowance_pays_out(const Quota *quota, const Item *item)
 {
 	if (item->issues || item->burns || item->context.payee == item->context.payer)
 		return false;
@@ -19,7 +19,7 @@ limits_pays_out(const Quota *quota, const Item *item)
 
 /* Is a statement in force for this key? */
 bool
-limits_statement(Case *judged)
+allowance_statement(Case *judged)
 {
 	const HeldKey *key = judged->key;
 	const Quota *quota = &key->institution->quota;
@@ -50,7 +50,7 @@ check_limit(Case *judged, const char *what, int64_t used, int64_t more, int64_t 
 
 /* Do the limits allow what the request mints and pays out? */
 bool
-limits_check(Case *judged)
+allowance_check(Case *judged)
 {
 	Institution *institution = judged->key->institution;
 	int64_t minted = 0;
