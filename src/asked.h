@@ -8,14 +8,7 @@
 
 #include "access/htup.h"
 
-#include "codec.h"
-
-typedef struct DcepAsked
-{
-	const uint8 *bytes; /* what is hashed of the message */
-	size_t len;
-	uint8 signature[DCEP_SIGNATURE_LEN];
-} DcepAsked;
+#include "signer.h"
 
 /* Of a row of dcep.message; NULL where it is none. In the current context. */
 extern const DcepAsked *dcep_asked_of_row(HeapTupleHeader row);

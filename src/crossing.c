@@ -14,6 +14,7 @@
 #include "utils/array.h"
 
 #include "access.h"
+#include "asked.h"
 #include "plan.h"
 #include "upkeep.h"
 

@@ -9,7 +9,7 @@
 #ifndef DCEP_CROSSING_H
 #define DCEP_CROSSING_H
 
-#include "asked.h"
+#include "signer.h"
 
 /*
  * Does the INSERT that is about to begin enter what another node has paid? The registry's message that asks for it, on

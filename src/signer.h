@@ -17,7 +17,6 @@
 
 #include "lib/stringinfo.h"
 
-#include "asked.h"
 #include "config.h"
 #include "crypto.h"
 
@@ -39,6 +38,14 @@ typedef struct DcepSigner
 
 /* Shows a coin, as its holder would: appends the signed coin of this id to the buffer. */
 typedef void (*DcepShowCoin)(void *state, int64 id, StringInfo to);
+
+/* The registry's message that asks for a transfer, which another node has paid. */
+typedef struct DcepAsked
+{
+	const uint8 *bytes; /* what is hashed of the message */
+	size_t len;
+	uint8 signature[DCEP_SIGNATURE_LEN];
+} DcepAsked;
 
 /* Transfers that one signature shall cover, as a process is shown them. */
 typedef struct DcepShown

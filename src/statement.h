@@ -14,7 +14,6 @@
 
 #include "utils/resowner.h"
 
-#include "asked.h"
 #include "journal.h"
 #include "purse.h"
 #include "settlement.h"

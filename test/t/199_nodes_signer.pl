@@ -354,6 +354,16 @@ is(refusal(2, "SELECT dcep.transfer('$twice', '$alice{4}', 1200)"), 'LG311 | Ins
 is(query(2, "SELECT DISTINCT check_name FROM dcep.audit() WHERE wallet = '$twice'"), 'payment that came without a message', "and the node's own audit of the other");
 is(query($_, 'SELECT count(*) FROM dcep.evidence'), 0, "nothing was set aside at $_") for (1, @operators);
 
-$_->stop('TERM') for values %signer;
+# Back to a file without the process, in an emergency: the central bank brings the key to the registry.
+$signer{3}->stop('KILL');
+query(3, "ALTER TABLE dcep.signing_key DISABLE TRIGGER tell_nodes; SELECT dcep.generate_key(3, 'p256'); ALTER TABLE dcep.signing_key ENABLE TRIGGER tell_nodes");
+open_line(3);
+$paid = pay(4, $alice{4}, $alice{3}, 3);
+my $sent = pay(3, $alice{3}, $alice{4}, 2);
+settle(3, 4);
+is(status(4, $paid) . ' ' . status(3, $sent), 'settled| settled|', 'node 3 has a key in a file again');
+is(query(3, 'SELECT * FROM dcep.audit()'), '', 'its audit');
+
+$signer{2}->stop('TERM');
 finish_nodes();
 done_testing();

@@ -144,8 +144,8 @@ test_messages(DcepKeyPair *key, const Quota *quota)
 		"{" PARTIES "\"amount\": 40, \"origin\": 0, \"transfer\": 9, \"kind\": \"transfer\"}",
 		"{" PARTIES "\"amount\": 40, \"origin\": 10000, \"transfer\": 9, \"kind\": \"transfer\"}",
 		"{" PARTIES "\"amount\": 40, \"origin\": 3, \"transfer\": 0, \"kind\": \"transfer\"}",
-		"{\"payer\": \"0003123456789017\", \"payee\": \"0002999999999990\", \"amount\": 40, \"origin\": 3, \"transfer\": 9, "
-		"\"kind\": \"transfer\"}",
+		("{\"payer\": \"0003123456789017\", \"payee\": \"0002999999999990\", \"amount\": 40, \"origin\": 3, "
+		 "\"transfer\": 9, \"kind\": \"transfer\"}"),
 		"{\"payee\": \"0002999999999990\", \"amount\": 40, \"origin\": 3, \"transfer\": 9, \"kind\": \"transfer\"}",
 		"",
 	};
@@ -188,6 +188,58 @@ test_receivers(DcepKeyPair *key, const Quota *quota, DcepKeyPair *stranger)
 	sign(stranger, "message credit", "0002", RECEIVER, 1, CREDIT, &it);
 	ok(message_read(it.bytes, it.len, it.signature, quota, RECEIVER, &message) != NULL,
 	   "by a key that is not the registry's");
+}
+
+/* The example of docs/format.md. */
+static const char vector_key[] = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+static const char vector_act[] =
+	"066463657020616374207631000000000000000020ababababababababababababababababababababababababababab"
+	"ababababab00000002000100000008000000000000000500000008000000000000000200000008000647484622224000"
+	"0000106d6573736167652072657475726e656400000004646365700000000430303032000000a17b227061796565223a"
+	"202230303033313233343536373839303138222c20227061796572223a20223030303239393939393939393939393022"
+	"2c2022616d6f756e74223a20313235302c20226f726967696e223a20322c2022726561736f6e223a202277616c6c6574"
+	"20646f6573206e6f74206578697374222c202273716c7374617465223a20224c47333035222c20227472616e73666572"
+	"223a20313030307d";
+static const char vector_signature[] =
+	"c079526a84b5b2e6d2f9a5b793f79587b25d01b2ee8d9b1ded22515bb688161e76fe76ef4db9f30db11d0201a57816a6"
+	"b2acd7d48c9c0f0c0864f216393e8208";
+
+/* Reads hexadecimal digits. */
+static size_t
+from_hex(const char *digits, uint8_t *to)
+{
+	size_t len = strlen(digits) / 2;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		unsigned byte;
+
+		if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
+			abort();
+		to[i] = (uint8_t) byte;
+	}
+	return len;
+}
+
+static void
+test_vector(void)
+{
+	static Quota quota;
+	uint8_t key[DCEP_PUBLIC_KEY_MAX];
+	Signed it;
+	Message message;
+
+	quota.registry_count = 1;
+	quota.registry[0].pair = dcep_key_from_public(DCEP_SUITE_ED25519, key, from_hex(vector_key, key));
+	it.len = from_hex(vector_act, it.bytes);
+	(void) from_hex(vector_signature, it.signature);
+	ok(message_read(it.bytes, it.len, it.signature, &quota, RECEIVER, &message) == NULL && message.returns &&
+		   message.origin == 2 && message.transfer == 1000 && message.payer == INT64_C(2999999999990) &&
+		   message.payee == INT64_C(3123456789018) && message.amount == 1250,
+	   "the published message");
+	it.bytes[it.len - 2] ^= 1;
+	ok(message_read(it.bytes, it.len, it.signature, &quota, RECEIVER, &message) != NULL, "with a digit altered");
+	dcep_key_free(quota.registry[0].pair);
 }
 
 /* A body in which anything is altered, signed all the same: it is read or refused, and nothing else. */
@@ -234,6 +286,7 @@ main(int count, char **argument)
 	test_values();
 	test_messages(key, &quota);
 	test_receivers(key, &quota, stranger);
+	test_vector();
 	test_mutations();
 	dcep_key_free(quota.registry[0].pair);
 	dcep_key_free(key);
