@@ -14,7 +14,7 @@ COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text
 'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. message: the registry''s, that asks for it, which dcep-signer is shown; NULL on the registry. Errors: those of dcep.transfer()';
 
 CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text,
-                             message dcep.message DEFAULT NULL) RETURNS bigint
+                             message dcep.message) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The payer is another node's wallet, but has a chain here, of what it has paid to wallets of this node.
@@ -199,7 +199,7 @@ BEGIN
         BEGIN
             UPDATE dcep.crossing AS c
                SET local_transfer = dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
-                                                 format('%s:%s', paid.origin, paid.transfer), body ->> 'memo')
+                                                 format('%s:%s', paid.origin, paid.transfer), body ->> 'memo', NULL)
              WHERE c.origin = paid.origin AND c.transfer = paid.transfer;
             receiver := paid.origin;
         EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
@@ -278,7 +278,7 @@ BEGIN
         -- An issue that the operator's node cannot take: what was issued is redeemed, and the reserve has it back.
         UPDATE dcep.crossing AS c
            SET local_transfer = dcep.deliver('redeem', ended.payee, ended.payer, ended.amount, format('return of %s', ended.transfer),
-                                             ended.reason)
+                                             ended.reason, NULL)
          WHERE c.origin = ended.origin AND c.transfer = ended.transfer;
         PERFORM dcep.move_holding(dcep.institution(ended.payee), -ended.amount);
         RETURN;

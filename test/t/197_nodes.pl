@@ -237,7 +237,7 @@ is(query(3, 'SELECT institution, number, suite FROM dcep.signing_key WHERE insti
 # --- an operator's machine in an attacker's hands -------------------------------------------------
 
 # It mints without cover: its own books allow it, the registry's do not.
-query(4, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{4}', 1000000, 'made up', NULL)");
+query(4, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{4}', 1000000, 'made up', NULL, NULL)");
 is(query(4, 'SELECT check_name, wallet FROM dcep.audit()'), "payment that came without a message|$alice{4}", 'its own audit shows it');
 $transfer = pay(4, $alice{4}, $alice{2}, 900000);
 $before = balance(2, $alice{2});

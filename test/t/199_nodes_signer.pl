@@ -258,7 +258,7 @@ sub altered { my ($set) = @_; return "jsonb_populate_record(m, to_jsonb(m) || js
 sub not_asked { my ($what) = @_; return qr/^LG312 \| Transfer \d+ is not what the message asks for: $what\.$/; }
 my $not_signed = qr/^LG312 \| Transfer \d+: the message was not signed by a key of the registry that the statement names\.$/;
 
-is(refusal(2, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{2}', 1000, 'made up', NULL)") =~ s/Transfer \d+/Transfer N/r, 'LG312 | Transfer N: the payer is not of institution 0002.',
+is(refusal(2, "SELECT dcep.deliver('transfer', '$alice{3}', '$alice{2}', 1000, 'made up', NULL, NULL)") =~ s/Transfer \d+/Transfer N/r, 'LG312 | Transfer N: the payer is not of institution 0002.',
 	'without a message');
 like(deliver('transfer', $alice{3}, $alice{2}, 41000, $credit, altered("'body', replace(m.body, '\"amount\": 41', '\"amount\": 41000')")), $not_signed, 'an amount that was altered');
 like(deliver('transfer', $alice{3}, $alice{2}, 41, $credit, altered("'number', m.number + 1")), $not_signed, 'another number');
