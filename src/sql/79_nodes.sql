@@ -13,6 +13,7 @@ CREATE FUNCTION dcep.enter_delivery(kind text, payer bigint, payee bigint, amoun
 COMMENT ON FUNCTION dcep.enter_delivery(text, bigint, bigint, bigint, text, text, dcep.message) IS
 'Internal: enters a payment of a wallet that another node keeps, and returns its transfer; NULL where its key had been used for the same. message: the registry''s, that asks for it, which dcep-signer is shown; NULL on the registry. Errors: those of dcep.transfer()';
 
+-- message has no default: one of a row's type would keep an upgrade from altering the table.
 CREATE FUNCTION dcep.deliver(kind text, payer dcep.wallet_id, payee dcep.wallet_id, amount bigint, key text, memo text,
                              message dcep.message) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
