@@ -74,7 +74,7 @@ take_wallet(DcepSpan body, const char *name, int64_t *wallet)
 static bool
 take_kind(DcepSpan body, int *kind)
 {
-	static const int kinds[] = {DCEP_KIND_ISSUE, DCEP_KIND_TRANSFER};
+	static const int kinds[] = {DCEP_KIND_ISSUE, DCEP_KIND_TRANSFER, DCEP_KIND_RECOVER};
 	DcepSpan value;
 	DcepSpan name;
 

@@ -122,6 +122,7 @@ sign(DcepKeyPair *key, const char *kind, const char *case_no, int64_t receiver, 
 #define PARTIES "\"payer\": \"0003123456789018\", \"payee\": \"0002999999999990\", "
 #define RETURNED \
 	"{\"payer\": \"0002999999999990\", \"payee\": \"0003123456789018\", \"amount\": 40, \"origin\": 2, \"transfer\": 9}"
+#define RECOVERY "{" PARTIES "\"amount\": 40, \"origin\": 3, \"transfer\": 9, \"kind\": \"recover\"}"
 #define CREDIT "{" PARTIES "\"amount\": 40, \"origin\": 3, \"transfer\": 9, \"kind\": \"transfer\"}"
 
 /* What is said of a message; NULL for nothing. */
@@ -156,6 +157,8 @@ test_messages(DcepKeyPair *key, const Quota *quota)
 		   message.kind == DCEP_KIND_TRANSFER && message.origin == 3 && message.transfer == 9 && message.amount == 40 &&
 		   message.payer == INT64_C(3123456789018) && message.payee == INT64_C(2999999999990),
 	   "a credit");
+	ok(said(key, quota, "message credit", RECOVERY, &message) == NULL && message.kind == DCEP_KIND_RECOVER,
+	   "a recovery");
 	ok(said(key, quota, "message returned", RETURNED, &message) == NULL && message.returns &&
 		   message.payer == INT64_C(2999999999990),
 	   "a return");
