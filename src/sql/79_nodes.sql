@@ -55,6 +55,15 @@ $$;
 COMMENT ON FUNCTION dcep.post_message(integer, text, jsonb, timestamptz) IS
 'Internal: posts a message to a node that there is a line to, signed with the key of that time, and returns its number. Errors: 55000';
 
+-- Whoever tells several nodes of something takes all lines first, in this order.
+CREATE FUNCTION dcep.lock_lines() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+END
+$$;
+COMMENT ON FUNCTION dcep.lock_lines() IS 'Internal: locks the lines to all nodes until the transaction ends, for who may post messages to several';
+
 -- Called at the end of the statement that paid (src/crossing.c). No line is locked: payments that leave do not wait
 -- for each other.  Their messages are numbered later, in whatever order they are posted.
 CREATE FUNCTION dcep.send_payments(transfers bigint[]) RETURNS void
@@ -388,6 +397,18 @@ CREATE FUNCTION dcep.take_institution(body jsonb) RETURNS void
 $$;
 COMMENT ON FUNCTION dcep.take_institution(jsonb) IS 'Internal: enters an institution as the registry has it';
 
+-- The columns are named: a key of another version lacks those that this one has added, which have their defaults.
+CREATE FUNCTION dcep.enter_key(key dcep.signing_key) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from, valid_until, revoked_at, revocation_reason)
+    VALUES (key.institution, key.number, key.suite, key.public_key, key.valid_from, key.valid_until, key.revoked_at, key.revocation_reason)
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION dcep.enter_key(dcep.signing_key) IS 'Internal: enters a key of another node; false where one with its institution and number is here already';
+
 CREATE FUNCTION dcep.take_key(sender integer, body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -400,14 +421,14 @@ BEGIN
     IF key.institution = own THEN
         RETURN;
     END IF;
+    IF dcep.enter_key(key) THEN
+        RETURN;
+    END IF;
     -- A key that is there never becomes another one, and a revocation is never taken back.
-    INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from, valid_until, revoked_at, revocation_reason)
-    VALUES (key.institution, key.number, key.suite, key.public_key, key.valid_from, key.valid_until, key.revoked_at, key.revocation_reason)
-    ON CONFLICT (institution, number) DO UPDATE
-       SET revoked_at = LEAST(signing_key.revoked_at, excluded.revoked_at),
-           revocation_reason = COALESCE(excluded.revocation_reason, signing_key.revocation_reason),
-           valid_until = LEAST(signing_key.valid_until, excluded.valid_until)
-     WHERE signing_key.public_key = excluded.public_key AND signing_key.suite = excluded.suite;
+    UPDATE dcep.signing_key AS k
+       SET revoked_at = LEAST(k.revoked_at, key.revoked_at), revocation_reason = COALESCE(key.revocation_reason, k.revocation_reason),
+           valid_until = LEAST(k.valid_until, key.valid_until)
+     WHERE (k.institution, k.number, k.suite, k.public_key) = (key.institution, key.number, key.suite, key.public_key);
     IF NOT FOUND THEN
         PERFORM dcep.message_wrong('Another key has that number.');
     END IF;
@@ -551,10 +572,9 @@ END
 $$;
 COMMENT ON FUNCTION dcep.take_message(dcep.message, dcep.line) IS 'Internal: takes the next message of a line; false where it cannot be taken yet';
 
--- Messages of a line, one after the other, in one go.  It waits for no lock: a payment may hold it that waits for one
--- of those that the messages before have taken.
+-- Messages of a line, one after the other, in one go.
 CREATE FUNCTION dcep.take_together(line dcep.line, most integer) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     message dcep.message;
     head bytea := line.taken_head;
@@ -575,10 +595,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.take_together(dcep.line, integer) IS
-'Internal: takes the next messages of a line, up to a number of them, and returns how many: all, or an error and none of them. Errors: those of dcep.do_message(), LG701 (a defect), 55P03 (a lock that it does not get at once)';
+'Internal: takes the next messages of a line, up to a number of them, and returns how many: all, or an error and none of them. Errors: those of dcep.do_message(), LG701 (a defect)';
 
-CREATE FUNCTION dcep.take_messages(peer integer, most integer) RETURNS bigint
+-- The next message of a line by itself, which is refused where it cannot be right.
+CREATE FUNCTION dcep.take_next(peer integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line dcep.line;
+    message dcep.message;
+BEGIN
+    SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = take_next.peer;
+    SELECT * INTO STRICT message FROM dcep.message AS m
+     WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
+    RETURN dcep.take_message(message, line)::integer;
+END
+$$;
+COMMENT ON FUNCTION dcep.take_next(integer) IS
+'Internal: takes, or refuses, the next message of a line that has one, and returns 1; 0 where it cannot be taken yet. Errors: those of dcep.take_message()';
+
+-- It waits for no lock: a payment may hold it that waits for one of those that the messages before have taken.
+CREATE FUNCTION dcep.take_messages(peer integer, most integer) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
 DECLARE
     line dcep.line;
     share integer := most;
@@ -593,41 +630,16 @@ BEGIN
             share := share / 2;
         END;
     END LOOP;
-    RETURN 0;
-END
-$$;
-COMMENT ON FUNCTION dcep.take_messages(integer, integer) IS
-'Internal: takes messages of a line that has some, up to a number of them, and returns how many: those before the first that cannot be taken with others';
-
--- The next message of a line by itself, which may have to wait for a lock: patiently where this transaction has done
--- nothing else yet, and so holds up nobody.
-CREATE FUNCTION dcep.take_next(peer integer, patient boolean) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    line dcep.line;
-    message dcep.message;
-    before text := current_setting('lock_timeout');
-    taken boolean;
-BEGIN
-    SELECT * INTO STRICT line FROM dcep.line AS l WHERE l.peer = take_next.peer;
-    SELECT * INTO STRICT message FROM dcep.message AS m
-     WHERE m.sender = line.peer AND m.receiver = dcep.own_institution() AND m.number = line.taken + 1;
-    IF patient THEN
-        RETURN dcep.take_message(message, line)::integer;
-    END IF;
     BEGIN
-        PERFORM set_config('lock_timeout', '10ms', true);
-        taken := dcep.take_message(message, line);
-        PERFORM set_config('lock_timeout', before, true);
-        RETURN taken::integer;
+        RETURN dcep.take_next(peer);
     EXCEPTION WHEN OTHERS THEN
         -- It has its turn when there is nothing else to do.
         RETURN 0;
     END;
 END
 $$;
-COMMENT ON FUNCTION dcep.take_next(integer, boolean) IS
-'Internal: takes, or refuses, the next message of a line that has one, and returns 1; 0 where it cannot be taken yet. Errors, where it is patient: those of dcep.take_message()';
+COMMENT ON FUNCTION dcep.take_messages(integer, integer) IS
+'Internal: takes messages of a line that has some, up to a number of them, and returns how many: those before the first that cannot be taken with others, or that one by itself; none where it would have to wait for a lock';
 
 CREATE FUNCTION dcep.work_messages(most integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -661,8 +673,9 @@ BEGIN
         done := done + dcep.post_payments((most - done)::integer);
     END IF;
     FOREACH source IN ARRAY stuck LOOP
-        EXIT WHEN done >= most;
-        done := done + dcep.take_next(source, done = 0);
+        -- As long as this transaction has done nothing it holds up nobody, and may wait for a lock.
+        EXIT WHEN done > 0;
+        done := dcep.take_next(source);
     END LOOP;
     RETURN done;
 END
@@ -718,10 +731,7 @@ COMMENT ON FUNCTION dcep.node_facts() IS 'What another node must know of this on
 
 CREATE FUNCTION dcep.add_keys(keys jsonb) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO dcep.signing_key (institution, number, suite, public_key, valid_from, valid_until, revoked_at, revocation_reason)
-    SELECT k.institution, k.number, k.suite, k.public_key, k.valid_from, k.valid_until, k.revoked_at, k.revocation_reason
-      FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
-    ON CONFLICT DO NOTHING
+    SELECT dcep.enter_key(k) FROM jsonb_array_elements(keys) AS j, jsonb_populate_record(NULL::dcep.signing_key, j) AS k
 $$;
 COMMENT ON FUNCTION dcep.add_keys(jsonb) IS 'Internal: enters keys of another node that are not here yet';
 

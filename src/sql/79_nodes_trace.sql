@@ -347,8 +347,8 @@ DECLARE
 BEGIN
     PERFORM dcep.require_sum(told, share);
     PERFORM dcep.add_to_account(c, sender, told);
-    -- Several may be told of it, and whoever tells all of something takes the lines in this order.
-    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    -- Several may be told of it.
+    PERFORM dcep.lock_lines();
     FOR gone IN SELECT (l ->> 'transfer')::bigint AS transfer, (l ->> 'share')::bigint AS share
                   FROM jsonb_array_elements(told -> 'left') AS l ORDER BY 1 LOOP
         SELECT * INTO paid FROM dcep.crossing AS p WHERE p.origin = sender AND p.transfer = gone.transfer;
@@ -426,7 +426,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    PERFORM dcep.lock_lines();
     PERFORM dcep.post_message(a.institution, 'release', jsonb_build_object('report', c.report, 'act', (SELECT to_jsonb(t) FROM dcep.act AS t WHERE t.id = act_id)))
        FROM dcep.fraud_account AS a WHERE a.report = c.report AND a.institution <> 1 ORDER BY a.institution;
 END
@@ -483,7 +483,7 @@ COMMENT ON FUNCTION dcep.take_release(jsonb) IS 'Internal: takes the message tha
 CREATE FUNCTION dcep.begin_to_follow(c dcep.fraud_case, paid dcep.crossing) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    PERFORM dcep.lock_lines();
     IF paid.origin IS NOT NULL THEN
         PERFORM dcep.pass_share(c, 1, paid, paid.amount);
     ELSE
