@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_servers query until_is connection $db %node %wallet);
+our @EXPORT = qw(start_servers query until_is connection books_close $db %node %wallet);
 
 our $db = 'postgres';
 our %node;   # by the code of the institution: 1, 2, 3
@@ -42,6 +42,29 @@ CONF
 	$server->start;
 	$server->safe_psql($db, 'CREATE EXTENSION dcep CASCADE; CREATE EXTENSION dblink');
 	$node{$code} = $server;
+	return;
+}
+
+# Nothing is under way, what one operator has sent the other has got, each once, and the registry's books close.
+sub books_close
+{
+	my ($what) = @_;
+	until_is($_, "SELECT count(*) FROM dcep.crossing WHERE state = 'pending'", 0, "$what: nothing is under way at $_") for (2, 3, 1);
+	is(query($_, "SELECT count(*) FROM dcep.line WHERE status <> 'open'"), 0, "$what: nobody is quarantined at $_") for (1, 2, 3);
+	for my $code (2, 3)
+	{
+		my $other = 5 - $code;
+		is(query($code, 'SELECT sum(amount) FROM dcep.coin'), query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: holding of $code");
+		my $sent = "SELECT count(*), sum(amount), sum(transfer) FROM dcep.crossing WHERE origin = $code AND state =";
+		is(query($code, "$sent 'settled'"), query($_, "$sent 'settled'"), "$what: node $_ has what $code has sent") for (1, $other);
+		is(query($code, "$sent 'returned'"), query(1, "$sent 'returned'"), "$what: the registry has what came back to $code");
+		is(query($code, "SELECT count(*), sum(amount), sum(substring(key, '[0-9]+')::bigint) FROM dcep.transfer WHERE kind = 'return'"),
+			query($code, "$sent 'returned'"), "$what: each has come back once");
+		is(query($code, "SELECT count(*), count(DISTINCT local_transfer) FROM dcep.crossing WHERE origin <> $code"),
+			query($code, "SELECT count(*), count(*) FROM dcep.crossing AS c JOIN dcep.transfer AS t ON t.id = c.local_transfer WHERE c.origin <> $code AND t.amount = c.amount AND t.payee = c.payee"),
+			"$what: each was credited once at $code");
+	}
+	is(query(1, 'SELECT sum(amount) FROM dcep.holding'), query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer"), "$what: the supply");
 	return;
 }
 
