@@ -145,8 +145,7 @@ BEGIN
     PERFORM dcep.add_institution(1, central_bank_name, 'central_bank', create_ledger.institution > 1);
     IF create_ledger.institution > 1 THEN
         PERFORM dcep.add_institution(create_ledger.institution, institution_name, 'operator');
-        -- Acts that the registry tells of keep their ids: no node gives one that another has given.
-        PERFORM setval('dcep.act_id_seq', create_ledger.institution * 100000000000000);
+        PERFORM setval('dcep.act_id_seq', dcep.act_ids_after(create_ledger.institution));
     END IF;
 END
 $$;

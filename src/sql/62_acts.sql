@@ -14,6 +14,12 @@ CREATE FUNCTION dcep.act_defect(institution integer, seq bigint, prev_hash bytea
 COMMENT ON FUNCTION dcep.act_defect(integer, bigint, bytea, bigint, timestamptz, text, text, text, text, smallint, integer, bytea, bytea) IS
 'Internal: what is wrong with an act''s hash or signature; NULL where nothing is';
 
+-- An act that is told to another node keeps its id there: each node gives ids out of a range of its own.
+CREATE FUNCTION dcep.act_ids_after(institution integer) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN institution > 1 THEN institution * 100000000000000 ELSE 0 END;
+COMMENT ON FUNCTION dcep.act_ids_after(integer) IS
+'Internal: the node of an institution gives acts the 99,999,999,999,999 ids after this one; 0 where that is the registry, or a single database';
+
 -- The chain's row is the lock: acts of one institution are entered one after the other.
 CREATE FUNCTION dcep.enter_act(institution integer, act_id bigint, kind text, case_no text, body jsonb) RETURNS timestamptz
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -154,6 +154,10 @@ BEGIN
                                       WHERE i.code = act.institution AND i.kind = 'supervisor' AND NOT i.is_here) END) THEN
         PERFORM dcep.message_wrong('The act is not the sender''s to tell.');
     END IF;
+    IF act.id NOT BETWEEN dcep.act_ids_after(sender) + 1 AND dcep.act_ids_after(sender) + 99999999999999 THEN
+        -- It would stand in the way of an act that has, or is to have, that id here.
+        PERFORM dcep.message_wrong('The act has an id that another node gives.');
+    END IF;
     chain := dcep.lock_told_chain(act.institution, own);
     PERFORM dcep.require_told_act(act, chain);
     INSERT INTO dcep.act SELECT act.*;

@@ -324,5 +324,18 @@ answered_lie('another order in effect', 'act_done', "jsonb_set($answer || '{\"ac
 answered_lie('lifted, which nobody has', 'act_done', "$answer || '{\"act\": $third, \"state\": \"lifted\"}'", qr/not one to an act/);
 answered_lie('an order of an operator', 'act', "(SELECT to_jsonb(a) FROM dcep.act AS a WHERE id = $two)", qr/not the sender's to tell/);
 
+# A node that takes ids of the registry's acts, as if to stand in the way of its next order.
+my $range = query(3, 'SELECT last_value FROM dcep.act_id_seq');
+my $next = query(1, 'SELECT last_value + 1 FROM dcep.act_id_seq');
+is($range - $range % 100000000000000, 300000000000000, 'node 3 gives its acts ids of its own');
+query(3, "SELECT setval('dcep.act_id_seq', $next, false)");
+query(3, as('regress_bank3', "SELECT dcep.agree(9, 3, '{freeze}')"));
+query(3, "SELECT setval('dcep.act_id_seq', $range)");
+carry(3, 1);
+query(1, 'SET client_min_messages = error; SELECT dcep.work_messages(); RESET client_min_messages');
+is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence ORDER BY id DESC LIMIT 1'), '3|act|LG701', 'an act with an id that is not the node\'s to give');
+like(query(1, 'SELECT reason FROM dcep.line WHERE peer = 3'), qr/an id that another node gives/, 'named');
+is(impose('freeze', wallet($alice{2})), $next, 'the registry gives it itself');
+
 finish_nodes();
 done_testing();
