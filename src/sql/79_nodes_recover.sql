@@ -93,7 +93,7 @@ DECLARE
     holder dcep.fraud_account;
     total bigint := 0;
 BEGIN
-    PERFORM FROM dcep.line AS l ORDER BY l.peer FOR UPDATE;
+    PERFORM dcep.lock_lines();
     FOR holder IN SELECT a.* FROM dcep.fraud_account AS a WHERE a.report = c.report AND a.held > 0 ORDER BY a.institution LOOP
         INSERT INTO dcep.fraud_recovery (report, round, institution, payee, amount, state)
         VALUES (c.report, send_recovery.round, holder.institution, send_recovery.payee, holder.held, 'sent');
