@@ -25,6 +25,21 @@ note()
 		'BEGIN { printf "%s %.1f %.2f\n", name, rate, (after - before) * 1e6 / done }' >>"$dir/figures"
 }
 
+# CPU seconds so far of the living backends of an application: its name[, a process that works for them].
+application_cpu()
+{
+	local pid
+	for pid in $(psql -XAtq -c "SELECT pid FROM pg_stat_activity WHERE application_name = '$1'" postgres) ${2:-}; do
+		cat "/proc/$pid/stat" || true
+	done 2>/dev/null | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $14 + $15 } END { print ticks / tick }'
+}
+
+# What a run of pgbench has done a second once it was warm: seconds to warm up, its output.
+warm_rate()
+{
+	awk -v warm="$1" '/^progress/ && $2 > warm + 0.5 { sum += $4; n++ } END { print sum / n }' "$2"
+}
+
 # One measurement of single transactions: name, database, script or `builtin`, clients[, seconds to warm up[, seconds[, option of pgbench…]]].
 # A new connection meets pages that its process has not mapped yet; the applications' ones are open
 # for long. So the first seconds do not count.
@@ -40,6 +55,30 @@ measure()
 	sleep "$seconds"
 	after=$(server_cpu)
 	wait $! || { cat "$dir/pgbench.out" >&2; exit 1; }
-	rate=$(awk -v warm="$warm" '/^progress/ && $2 > warm + 0.5 { sum += $4; n++ } END { print sum / n }' "$dir/pgbench.out")
+	rate=$(warm_rate "$warm" "$dir/pgbench.out")
 	note "$name" "$rate" "$before" "$after" "$(awk -v r="$rate" -v s="$seconds" 'BEGIN { print r * s }')"
+}
+
+# Two scripts at the same time, each by so many clients, so that whatever else the machine does meets both alike. CPU is that of the
+# clients' backends, and of a process that works for those of the second: clients, seconds to warm up, seconds, that process or nothing,
+# twice name, database and script[, option of pgbench…].
+measure_both()
+{
+	local count=$1 warm=$2 seconds=$3 beside_second=$4 names=("$5" "$8") databases=("$6" "$9") scripts=("$7" "${10}") i rate
+	local first=() last=() runs=()
+	# Two seconds more, since a backend's CPU is known as long as it lives.
+	for i in 0 1; do
+		PGAPPNAME=${names[i]} pgbench -n -M prepared -P 1 -c "$count" -j 1 -T "$((warm + seconds + 2))" -U bench_bank -f "${scripts[i]}" "${@:11}" \
+			"${databases[i]}" >"$dir/pgbench.$i" 2>&1 &
+		runs+=($!)
+	done
+	sleep "$warm"
+	first=("$(application_cpu "${names[0]}")" "$(application_cpu "${names[1]}" "$beside_second")")
+	sleep "$seconds"
+	last=("$(application_cpu "${names[0]}")" "$(application_cpu "${names[1]}" "$beside_second")")
+	for i in 0 1; do
+		wait "${runs[i]}" || { cat "$dir/pgbench.$i" >&2; exit 1; }
+		rate=$(warm_rate "$warm" "$dir/pgbench.$i")
+		note "${names[i]}" "$rate" "${first[i]}" "${last[i]}" "$(awk -v r="$rate" -v s="$seconds" 'BEGIN { print r * s }')"
+	done
 }
