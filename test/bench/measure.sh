@@ -25,13 +25,17 @@ note()
 		'BEGIN { printf "%s %.1f %.2f\n", name, rate, (after - before) * 1e6 / done }' >>"$dir/figures"
 }
 
-# CPU seconds so far of the living backends of an application: its name[, a process that works for them].
-application_cpu()
+# CPU seconds so far of these processes, which live.
+processes_cpu()
 {
 	local pid
-	for pid in $(psql -XAtq -c "SELECT pid FROM pg_stat_activity WHERE application_name = '$1'" postgres) ${2:-}; do
-		cat "/proc/$pid/stat" || true
-	done 2>/dev/null | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $14 + $15 } END { print ticks / tick }'
+	for pid; do cat "/proc/$pid/stat"; done | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $14 + $15 } END { print ticks / tick }'
+}
+
+# The backends of an application: its name.
+application_backends()
+{
+	psql -XAtq -c "SELECT pid FROM pg_stat_activity WHERE application_name = '$1'" postgres
 }
 
 # What a run of pgbench has done a second once it was warm: seconds to warm up, its output.
@@ -60,22 +64,24 @@ measure()
 }
 
 # Two scripts at the same time, each by so many clients, so that whatever else the machine does meets both alike. CPU is that of the
-# clients' backends, and of a process that works for those of the second: clients, seconds to warm up, seconds, that process or nothing,
-# twice name, database and script[, option of pgbench…].
+# clients' backends: clients, seconds to warm up, seconds, twice name, database and script[, option of pgbench…].
 measure_both()
 {
-	local count=$1 warm=$2 seconds=$3 beside_second=$4 names=("$5" "$8") databases=("$6" "$9") scripts=("$7" "${10}") i rate
-	local first=() last=() runs=()
-	# Two seconds more, since a backend's CPU is known as long as it lives.
+	local count=$1 warm=$2 seconds=$3 names=("$4" "$7") databases=("$5" "$8") scripts=("$6" "$9") i rate
+	local first=() last=() runs=() backends=()
+	# Some seconds more, since a backend's CPU is known as long as it lives.
 	for i in 0 1; do
-		PGAPPNAME=${names[i]} pgbench -n -M prepared -P 1 -c "$count" -j 1 -T "$((warm + seconds + 2))" -U bench_bank -f "${scripts[i]}" "${@:11}" \
+		PGAPPNAME=${names[i]} pgbench -n -M prepared -P 1 -c "$count" -j 1 -T "$((warm + seconds + 2))" -U bench_bank -f "${scripts[i]}" "${@:10}" \
 			"${databases[i]}" >"$dir/pgbench.$i" 2>&1 &
 		runs+=($!)
 	done
 	sleep "$warm"
-	first=("$(application_cpu "${names[0]}")" "$(application_cpu "${names[1]}" "$beside_second")")
+	for i in 0 1; do backends+=("$(application_backends "${names[i]}")"); done
+	# shellcheck disable=SC2086
+	for i in 0 1; do first+=("$(processes_cpu ${backends[i]})"); done
 	sleep "$seconds"
-	last=("$(application_cpu "${names[0]}")" "$(application_cpu "${names[1]}" "$beside_second")")
+	# shellcheck disable=SC2086
+	for i in 0 1; do last+=("$(processes_cpu ${backends[i]})"); done
 	for i in 0 1; do
 		wait "${runs[i]}" || { cat "$dir/pgbench.$i" >&2; exit 1; }
 		rate=$(warm_rate "$warm" "$dir/pgbench.$i")

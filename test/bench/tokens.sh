@@ -113,7 +113,7 @@ measure_token()
 measure_token_pair()
 {
 	enter_tokens "$1"
-	measure_both $((token_clients / 2)) "$warm_up" "$each" '' "token-plain$2" "$1" "$dir/token-plain.sql" "token-pay$2" "$1" "$dir/token-pay.sql" \
+	measure_both $((token_clients / 2)) "$warm_up" "$each" "token-plain$2" "$1" "$dir/token-plain.sql" "token-pay$2" "$1" "$dir/token-pay.sql" \
 		-D n=0 -D "first=$token_next"
 }
 
