@@ -201,7 +201,7 @@ COMMENT ON FUNCTION dcep.suspend_institution(integer, boolean) IS
 CREATE FUNCTION dcep.generate_key(code integer, suite text, kind text DEFAULT 'file') RETURNS integer
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'dcep_generate_key';
 COMMENT ON FUNCTION dcep.generate_key(integer, text, text) IS
-'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. Kind file: the private key is a PEM file, mode 0600, in dcep.key_directory. Kind pkcs11: a token''s key that the file CODE.p11 there names by its pkcs11: URI is taken over. Kind process: dcep-signer, whose socket the file CODE.socket there names, makes and keeps the key, and signs what its quota allows; not on an operator''s node. By the central bank or the institution. Errors: 22004, 42501, 22023, 0A000 (kind process on an operator''s node), 55000, file errors';
+'Makes a key pair (ed25519, sm2 or p256) for an institution and returns its number; the institution signs with it from now on, and what older keys signed stays good. Kind file: the private key is a PEM file, mode 0600, in dcep.key_directory. Kind pkcs11: a token''s key that the file CODE.p11 there names by its pkcs11: URI is taken over. Kind process: dcep-signer, whose socket the file CODE.socket there names, makes and keeps the key, and signs what its quota allows. By the central bank or the institution. Errors: 22004, 42501, 22023, 55000, LG312 (kind file or pkcs11, where dcep-signer keeps the key before it of a node), file errors';
 
 CREATE FUNCTION dcep.signer_status()
     RETURNS TABLE (institution integer, number integer, kind text, counter bigint, head bytea, statement bigint,

@@ -456,17 +456,28 @@ DECLARE
     own smallint := dcep.own_institution();
     body jsonb := to_jsonb(NEW);
     about smallint := (body ->> 'institution')::smallint;
+    is_next boolean;
 BEGIN
     IF TG_TABLE_NAME = 'institution' THEN
         IF own = 1 THEN
             PERFORM dcep.post_message(l.peer, 'institution', body) FROM dcep.line AS l ORDER BY l.peer;
         END IF;
     ELSIF own = 1 OR about = own THEN
-        -- Whom the others know already vouches for the new key: it is told of with the key before it.
-        PERFORM dcep.post_message(l.peer, 'key', body,
-                                  CASE WHEN TG_OP = 'INSERT' AND about = own THEN (body ->> 'valid_from')::timestamptz - interval '1 microsecond'
-                                       ELSE clock_timestamp() END)
-           FROM dcep.line AS l WHERE l.peer <> about ORDER BY l.peer;
+        is_next := TG_OP = 'INSERT' AND about = own;
+        BEGIN
+            -- Whom the others know already vouches for the new key: it is told of with the key before it.
+            PERFORM dcep.post_message(l.peer, 'key', body,
+                                      CASE WHEN is_next THEN (body ->> 'valid_from')::timestamptz - interval '1 microsecond' ELSE clock_timestamp() END)
+               FROM dcep.line AS l WHERE l.peer <> about ORDER BY l.peer;
+        EXCEPTION WHEN object_not_in_prerequisite_state THEN
+            -- Without a next key a node whose key was lost would never sign again.
+            IF NOT is_next THEN
+                RAISE;
+            END IF;
+            RAISE WARNING USING MESSAGE = 'other nodes are not told of the new key', DETAIL = format('No key before it can sign that: %s.', SQLERRM),
+                HINT = CASE own WHEN 1 THEN 'Have dcep.join() called again on the node of every operator.'
+                                ELSE 'Have dcep.join() called again on the registry.' END || ' Messages wait there until then.';
+        END;
     END IF;
     RETURN NULL;
 END

@@ -234,6 +234,24 @@ is(status(2, $_), 'settled|', 'settled across a change of keys') for ($transfer,
 is(query(3, 'SELECT institution, number, suite FROM dcep.signing_key WHERE institution IN (1, 2) ORDER BY 1, 2'),
 	"1|1|ed25519\n1|2|p256\n2|1|ed25519\n2|2|p256", 'the new keys are known');
 
+# A key whose file is lost cannot vouch for the next one, which is made all the same; the registry is told by joining again.
+my $keys = cluster()->data_dir . '/keys';
+my ($lost) = grep { -f } glob("$keys/0002*2.pem"), glob("$keys/0002-2*"), glob("$keys/0002.2*");
+isnt($lost, undef, 'the file of the key');
+rename($lost, "$lost.lost") or die;
+my (undef, $stdout, $stderr) = cluster()->psql('bank2', "SELECT dcep.generate_key(2, 'p256')");
+is($stdout, 3, 'the next key');
+like($stderr, qr/WARNING:  other nodes are not told of the new key\nDETAIL:  No key before it can sign that: .*\nHINT:  Have dcep\.join\(\) called again on the registry\./, 'of which nobody is told');
+$transfer = pay(2, $alice{2}, $alice{3}, 23);
+is(query(2, "SELECT key_number FROM dcep.transfer WHERE id = $transfer"), 3, 'signs from then on');
+settle();
+is(status(2, $transfer), 'pending|', 'what it says waits');
+is(query(1, "SELECT status FROM dcep.line WHERE peer = 2"), 'open', 'and is no fault');
+open_line(2);
+settle();
+is(status(2, $transfer), 'settled|', 'until the registry knows the key');
+rename("$lost.lost", $lost) or die;
+
 # --- an operator's machine in an attacker's hands -------------------------------------------------
 
 # It mints without cover: its own books allow it, the registry's do not.
