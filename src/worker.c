@@ -391,6 +391,8 @@ end_step(SIGNAL_ARGS)
 static void
 take_leave(void)
 {
+	/* The postmaster signals the process and its group, so twice: the second one must not cancel what follows. */
+	pqsignal(SIGTERM, SIG_IGN);
 	QueryCancelPending = false; /* what it was for has ended */
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	for (int task = 0; task < DCEP_TASKS; task++)
