@@ -9,12 +9,8 @@
 bool
 allowance_pays_out(const Quota *quota, const Item *item)
 {
-	if (item->issues || item->burns || item->context.payee == item->context.payer)
-		return false;
-	for (int i = 0; i < quota->vault_count; i++)
-		if (quota->vault[i] == item->context.payer)
-			return true;
-	return false;
+	return !item->issues && !item->burns && item->context.payee != item->context.payer &&
+		   quota_has_vault(quota, item->context.payer);
 }
 
 /* Is a statement in force for this key? */

@@ -11,6 +11,7 @@
 #define CLOCK_TOLERANCE INT64_C(3600000000) /* between the ledger's clock and ours, microseconds */
 
 /* --- reading -------------------------------------------------------------------------- */
+
 /*
  * Does a transfer end at the registry what an operator's node has redeemed? Its coins were consumed there. Here it
  * mints no coin, so that it needs no cover, whoever makes it up.

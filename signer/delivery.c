@@ -47,12 +47,7 @@ take_delivery(Case *judged, DcepReader *request, Shown *shown)
 static bool
 may_go_back_to(const Case *judged, const Message *message, int64_t payee)
 {
-	const Quota *quota = &judged->key->institution->quota;
-
-	for (int i = 0; i < quota->vault_count; i++)
-		if (quota->vault[i] == payee)
-			return true;
-	return payee == message->payer;
+	return payee == message->payer || quota_has_vault(&judged->key->institution->quota, payee);
 }
 
 /* In what a transfer differs from what the message asks for; NULL where it does not. */

@@ -321,6 +321,16 @@ quota_sign(Buffer *text, DcepKeyPair *authority)
 	return NULL;
 }
 
+/* Is this wallet one of the vaults? */
+bool
+quota_has_vault(const Quota *quota, int64_t wallet)
+{
+	for (int i = 0; i < quota->vault_count; i++)
+		if (quota->vault[i] == wallet)
+			return true;
+	return false;
+}
+
 /* Gives back the keys. */
 void
 quota_free(Quota *quota)

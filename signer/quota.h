@@ -54,6 +54,9 @@ extern const char *quota_read(const char *text, size_t len, DcepKeyPair *authori
 /* Signs a text: appends the line with its signature, once the text has been read. NULL, or what is wrong. */
 extern const char *quota_sign(Buffer *text, DcepKeyPair *authority);
 
+/* Does the statement name this wallet as a vault? */
+extern bool quota_has_vault(const Quota *quota, int64_t wallet);
+
 /* Gives back the keys of a statement. */
 extern void quota_free(Quota *quota);
 

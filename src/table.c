@@ -586,21 +586,21 @@ lock_row(DcepTable *table, LockWaitPolicy policy)
 							LockTupleNoKeyExclusive, policy, flags, &failure);
 }
 
-/* What became of a lock: an error for anything but success and what the caller expects. */
+/* What became of a row that was to be changed: an error for anything but success and what the caller expects. */
 static void
-check_locked(DcepTable *table, TM_Result result)
+check_result(DcepTable *table, TM_Result result, const char *what)
 {
 	if (result == TM_Updated || result == TM_Deleted)
 		dcep_raise_concurrent();
 	if (result != TM_Ok)
-		elog(ERROR, "could not lock a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+		elog(ERROR, "could not %s a row of \"dcep.%s\": %d", what, RelationGetRelationName(table->rel), (int) result);
 }
 
 /* Locks the current row, waiting for whoever holds it. */
 void
 dcep_row_lock(DcepTable *table)
 {
-	check_locked(table, lock_row(table, LockWaitBlock));
+	check_result(table, lock_row(table, LockWaitBlock), "lock");
 }
 
 /* Locks the current row unless it is gone once its turn has come. */
@@ -611,7 +611,7 @@ dcep_row_lock_if_there(DcepTable *table)
 
 	if (result == TM_Deleted && !IsolationUsesXactSnapshot())
 		return false;
-	check_locked(table, result);
+	check_result(table, result, "lock");
 	return true;
 }
 
@@ -623,7 +623,7 @@ dcep_row_try_lock(DcepTable *table)
 
 	if (result == TM_WouldBlock || result == TM_Updated || result == TM_Deleted)
 		return false;
-	check_locked(table, result);
+	check_result(table, result, "lock");
 	return true;
 }
 
@@ -731,10 +731,7 @@ dcep_table_try_update(DcepTable *table, const Datum *values, const bool *nulls)
 
 	if ((result == TM_Updated || result == TM_Deleted) && !IsolationUsesXactSnapshot())
 		return false;
-	if (result == TM_Updated || result == TM_Deleted)
-		dcep_raise_concurrent();
-	if (result != TM_Ok)
-		elog(ERROR, "could not replace a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+	check_result(table, result, "replace");
 	return true;
 }
 
@@ -758,8 +755,5 @@ dcep_table_delete(DcepTable *table, ItemPointer tid)
 	TM_Result result = table_tuple_delete(table->rel, tid, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
 										  true, &failure, false);
 
-	if (result == TM_Updated || result == TM_Deleted)
-		dcep_raise_concurrent();
-	if (result != TM_Ok)
-		elog(ERROR, "could not delete a row of \"dcep.%s\": %d", RelationGetRelationName(table->rel), (int) result);
+	check_result(table, result, "delete");
 }

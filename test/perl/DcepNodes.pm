@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_nodes make_nodes open_line ask query refused as carry settle finish_nodes cluster);
+our @EXPORT = qw(start_nodes make_nodes open_line ask query refused as carry settle books_close finish_nodes cluster);
 
 # Settings of the cluster beside the usual ones; set before start_nodes().
 our $settings = '';
@@ -87,6 +87,26 @@ sub settle
 		return if $taken == 0;
 	}
 	die 'messages never end';
+}
+
+# Money is where it should be, and all audits are sound.
+sub books_close
+{
+	my ($what) = @_;
+	my @operators = grep { $_ != 1 } sort keys %database;
+	my $under_way = query(1, "SELECT COALESCE(sum(amount), 0) FROM dcep.crossing WHERE state = 'pending' AND origin <> 1");
+	my $outstanding = query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer");
+	my $held = 0;
+	for my $code (@operators)
+	{
+		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
+		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
+		$held += $coins;
+	}
+	is(query($_, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $_") for (1, @operators);
+	is($held + $under_way, $outstanding, "$what: issued less redeemed is what the nodes hold");
+	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
+	return;
 }
 
 # Starts a cluster with the registry and the nodes of some operators, not joined yet: with keys of several suites and no

@@ -6,11 +6,14 @@ package DcepSigner;
 use strict;
 use warnings;
 
+use Exporter 'import';
 use IO::Socket::UNIX ();
 use IPC::Run ();
 use MIME::Base64 ();
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(usleep);
+
+our @EXPORT_OK = qw(write_file run_signer);
 
 # Whoever signs statements; one for all signers of a test.
 my $authority;
@@ -24,6 +27,21 @@ sub write_file
 	close $fh;
 	chmod $mode // 0600, $path;
 	return;
+}
+
+# Starts the process of a directory, and waits until it can be asked.
+sub run_signer
+{
+	my ($dir, $socket, $said) = @_;
+	unlink $socket;
+	my $process = IPC::Run::start([ 'dcep-signer', 'run', $dir ], '<', '/dev/null', '>>', $said, '2>>', $said);
+	for (1 .. 600)
+	{
+		return $process if -S $socket && IO::Socket::UNIX->new(Peer => $socket);
+		usleep 50_000;
+	}
+	$process->kill_kill;
+	die 'the signer does not start: ' . slurp_file($said);
 }
 
 # A signer for these institutions, whose socket is named in the ledger's key directory.
@@ -48,14 +66,8 @@ sub new
 sub start
 {
 	my ($self) = @_;
-	unlink $self->{socket};
-	$self->{process} = IPC::Run::start([ 'dcep-signer', 'run', $self->{dir} ], '<', '/dev/null', '>>', $self->{said}, '2>>', $self->{said});
-	for (1 .. 600)
-	{
-		return $self if -S $self->{socket} && IO::Socket::UNIX->new(Peer => $self->{socket});
-		usleep 50_000;
-	}
-	die 'the signer does not start: ' . slurp_file($self->{said});
+	$self->{process} = run_signer($self->{dir}, $self->{socket}, $self->{said});
+	return $self;
 }
 
 sub stop

@@ -19,6 +19,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use DcepLedger;
+use DcepSigner qw(run_signer write_file);
 
 my $db = 'postgres';
 my $dir = PostgreSQL::Test::Utils::tempdir_short . '/signer';
@@ -37,17 +38,6 @@ DcepLedger::create($node, $db);
 my $keys = $node->data_dir . '/dcep_keys';
 
 # Wallets by operator: w(1), w(4) are of bank 3, w(2), w(8) of bank 4, w(3), w(9), w(12) of bank 2.
-sub write_file
-{
-	my ($path, $content, $mode) = @_;
-	unlink $path;
-	open my $fh, '>', $path or die "$path: $!";
-	print $fh $content;
-	close $fh;
-	chmod $mode // 0600, $path;
-	return;
-}
-
 # Nothing stays when the test breaks off.
 END { $process->kill_kill if $process && $process->pumpable }
 
@@ -77,14 +67,8 @@ my $said = "$tokens/said";
 
 sub start_signer
 {
-	unlink $socket;
-	$process = IPC::Run::start([ 'dcep-signer', 'run', $dir ], '<', '/dev/null', '>>', $said, '2>>', $said);
-	for (1 .. 600)
-	{
-		return if -S $socket && IO::Socket::UNIX->new(Peer => $socket);
-		usleep 50_000;
-	}
-	die 'the signer does not start: ' . slurp_file($said);
+	$process = run_signer($dir, $socket, $said);
+	return;
 }
 
 sub signer_pid

@@ -16,26 +16,6 @@ use Test::More;
 
 my @operators = (2, 3, 4);
 
-# Money is where it should be: what the registry has on record, and what the nodes hold.
-sub books_close
-{
-	my ($what) = @_;
-	my $under_way = query(1, "SELECT COALESCE(sum(amount), 0) FROM dcep.crossing WHERE state = 'pending' AND origin <> 1");
-	my $outstanding = query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer");
-	my $held = 0;
-	for my $code (@operators)
-	{
-		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
-		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
-		$held += $coins;
-		is(query($code, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $code");
-	}
-	is(query(1, 'SELECT * FROM dcep.audit()'), '', "$what: audit of the registry");
-	is($held + $under_way, $outstanding, "$what: issued less redeemed is what the nodes hold");
-	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
-	return;
-}
-
 # --- four nodes ------------------------------------------------------------------------------
 
 make_nodes(@operators);

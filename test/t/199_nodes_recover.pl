@@ -13,19 +13,11 @@ use Test::More;
 
 my @operators = (2, 3, 4);
 
-# Money is where it should be, and all audits are sound.
-sub books_close
+# Money is where it should be, all audits are sound, and nobody is quarantined.
+sub all_close
 {
 	my ($what) = @_;
-	my $held = 0;
-	for my $code (@operators)
-	{
-		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
-		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
-		$held += $coins;
-	}
-	is($held, query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer"), "$what: what was issued is there");
-	is(query($_, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $_") for (1, @operators);
+	books_close($what);
 	is(query($_, "SELECT string_agg(DISTINCT status, ' ') FROM dcep.line"), 'open', "$what: lines of node $_")
 		|| diag(query($_, 'SELECT reason FROM dcep.line')) for (1, @operators);
 	return;
@@ -152,7 +144,7 @@ is(query(1, "SELECT round, institution, amount, state, missing FROM dcep.fraud_r
 is(recover_refused('supervisor9', $report, 'victim'), '55000', 'it is recovered once');
 is(query(1, as('operator2', "SELECT count(*) FROM dcep.recovery WHERE order_id = $report")), 0, 'operators do not see a report\'s authorities on the registry');
 is(query(2, "SELECT string_agg(authority::text, ' ' ORDER BY authority) FROM dcep.recovery"), '1 9', 'on their nodes they see whose orders they obeyed');
-books_close('recovered');
+all_close('recovered');
 
 # All messages again: nothing changes.
 my $state = sub {
@@ -202,7 +194,7 @@ settle();
 is(balance('victim'), $had + 80, 'gets the rest');
 is(held(qw(victim crook mule)), 'victim 0, crook 0, mule 0', 'and all is free');
 is(account($report), '2|0|0|0|0|0|70 3|0|0|0|0|0|30', 'all of it is recovered');
-books_close('two supervisors');
+all_close('two supervisors');
 lift($report);
 
 # --- it comes back, and is held again ----------------------------------------------------------------------
@@ -250,7 +242,7 @@ is(query(2, "SELECT count(*), count(*) FILTER (WHERE status = 'in force') FROM d
 is(query(2, "SELECT f.transfer = (SELECT max(transfer) FROM dcep.crossing WHERE kind = 'recover') FROM dcep.fraud_hold AS f ORDER BY order_id DESC LIMIT 1"), 't',
 	'for what came back');
 is(refused(2, "SELECT dcep.transfer('$wallet{crook}', '$wallet{thief}', 1)"), 'LG207', 'it cannot be paid on');
-books_close('held again');
+all_close('held again');
 $had = balance('victim');
 recover('supervisor9', $report, 'victim');
 is(recover('central', $report, 'victim'), 70, 'recovered in the end');
@@ -311,7 +303,7 @@ is(account($report), '2|0|0|0|0|0|50', 'recovered for the one');
 recover($_, $second, 'victim') for ('supervisor8', 'central');
 settle();
 is(account($second), '2|0|0|0|50|0|0', 'it is not there for the other');
-books_close('all ways');
+all_close('all ways');
 lift($report);
 lift($second, 8);
 
@@ -385,7 +377,7 @@ is(refused(1, "SELECT dcep.take_held_again(2, (SELECT body::jsonb FROM dcep.mess
 	'held again, again');
 is(refused(1, "SELECT dcep.take_held_again(3, jsonb_build_object('report', $report, 'transfer', (SELECT max(transfer) FROM dcep.fraud_payment WHERE origin = 3),
 	'held', 60, 'at_institution', 0, 'outside', 0, 'redeemed', 0, 'left', '[]'::jsonb))"), 'LG701', 'what has arrived');
-books_close('after the attempts');
+all_close('after the attempts');
 
 # --- what the audit finds --------------------------------------------------------------------------------------
 

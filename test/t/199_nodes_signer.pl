@@ -16,23 +16,6 @@ use Test::More;
 
 my @operators = (2, 3, 4);
 
-# Money is where it should be: what the registry has on record, and what the nodes hold.
-sub books_close
-{
-	my ($what) = @_;
-	my $held = 0;
-	for my $code (@operators)
-	{
-		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
-		is($coins, query(1, "SELECT amount FROM dcep.holding WHERE institution = $code"), "$what: node $code holds what the registry says");
-		is(query($code, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $code");
-		$held += $coins;
-	}
-	is(query(1, 'SELECT * FROM dcep.audit()'), '', "$what: audit of the registry");
-	is($held, query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer"), "$what: issued less redeemed is what they hold");
-	return;
-}
-
 # What a statement is refused with: SQLSTATE and detail.
 sub refusal
 {

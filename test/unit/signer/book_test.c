@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "book.h"
+#include "tap.h"
 
 #define RECORDS 60
 #define LATEST 20 /* of them in the last flush */
@@ -30,18 +31,7 @@ typedef struct Log
 	uint8_t head[RECORDS + 1][DCEP_HASH_LEN];
 } Log;
 
-static int tests_run = 0;
-static int tests_failed = 0;
 static char path[64];
-
-/* One test. */
-static void
-ok(int passed, const char *what)
-{
-	tests_run++;
-	tests_failed += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", tests_run, what);
-}
 
 /* Every record makes sense. */
 static bool
@@ -293,6 +283,5 @@ main(int count, char **argument)
 	add_garbage(&log);
 	unlink(path);
 	free(log.bytes);
-	printf("1..%d\n", tests_run);
-	return tests_failed != 0;
+	return end_tests();
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "coins.h"
+#include "tap.h"
 
 #define OWNER 1
 #define COINS_MAX 4000
@@ -36,18 +37,6 @@ typedef struct Play
 	int count;
 	Minted minted[COINS_MAX];
 } Play;
-
-static int tests_run = 0;
-static int tests_failed = 0;
-
-/* One test. */
-static void
-ok(int passed, const char *what)
-{
-	tests_run++;
-	tests_failed += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", tests_run, what);
-}
 
 /* Notes a coin that can be asked for from now on. */
 static void
@@ -238,6 +227,5 @@ main(int count, char **argument)
 	ok(sound, "no more value leaves than came in and was counted");
 	test_rollbacks();
 	test_claims();
-	printf("1..%d\n", tests_run);
-	return tests_failed == 0 ? 0 : 1;
+	return end_tests();
 }

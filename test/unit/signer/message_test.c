@@ -9,21 +9,10 @@
 
 #include "json.h"
 #include "message.h"
+#include "tap.h"
 
 #define RECEIVER 2
 #define MUTATIONS 200000
-
-static int tests_run = 0;
-static int tests_failed = 0;
-
-/* One test. */
-static void
-ok(int passed, const char *what)
-{
-	tests_run++;
-	tests_failed += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", tests_run, what);
-}
 
 /* A text as a span. */
 static DcepSpan
@@ -294,6 +283,5 @@ main(int count, char **argument)
 	dcep_key_free(quota.registry[0].pair);
 	dcep_key_free(key);
 	dcep_key_free(stranger);
-	printf("1..%d\n", tests_run);
-	return tests_failed == 0 ? 0 : 1;
+	return end_tests();
 }
