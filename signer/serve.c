@@ -60,10 +60,11 @@ listen_at(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	size_t len = strlen(path);
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (len >= sizeof(address.sun_path))
 		die("the socket's path is too long");
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, len + 1);
 	unlink(path);
 	/* Who may ask is decided by the peer's user. */
 	umask(0111);

@@ -280,9 +280,10 @@ dcep_note_parse(const char *bytes, size_t len, DcepNote *note)
 DcepSpan
 dcep_note_signature(const DcepNote *note, int n)
 {
-	const char *begin = note->name[n].at - strlen(DASH);
+	const char *begin;
 
 	assert(n >= 0 && n < note->count);
+	begin = note->name[n].at - strlen(DASH);
 	return (DcepSpan){begin, (size_t) (note->proof[n].at + note->proof[n].len - begin)};
 }
 

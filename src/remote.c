@@ -71,13 +71,14 @@ static bool
 dial(Connection *connection)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t len = strlen(connection->path);
 
-	if (strlen(connection->path) >= sizeof(address.sun_path))
+	if (len >= sizeof(address.sun_path))
 	{
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	strcpy(address.sun_path, connection->path);
+	memcpy(address.sun_path, connection->path, len + 1);
 	connection->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (connection->sock < 0)
 		return false;

@@ -126,7 +126,7 @@ open_engine(const char *module)
 		return give_up(made, "the PKCS#11 library cannot be chosen");
 	if (ENGINE_init(made) != 1)
 		return give_up(made, "the PKCS#11 library cannot be used");
-	strcpy(engine_module, module);
+	snprintf(engine_module, sizeof(engine_module), "%s", module);
 	engine = made;
 	return true;
 }

@@ -88,3 +88,63 @@ measure_both()
 		note "${names[i]}" "$rate" "${first[i]}" "${last[i]}" "$(awk -v r="$rate" -v s="$seconds" 'BEGIN { print r * s }')"
 	done
 }
+
+# CPU microseconds so far of these processes, which live, as the scheduler counts them.
+processes_time()
+{
+	local pid
+	for pid; do cat "/proc/$pid/schedstat"; done | awk '{ sum += $1 } END { printf "%.0f\n", sum / 1000 }'
+}
+
+# Payments that a database has made so far.
+payments_made()
+{
+	psql -XAtqc 'SELECT last_value FROM dcep.transfer_id_seq' "$1"
+}
+
+# One script on two databases in turns of a third of a second; whose turn it is not waits. Turns are so short that the machine, whose
+# speed changes from second to second, meets both alike, and neither shares it with the other. CPU is that of the clients' backends,
+# and for the second database of the process $beside too: clients, seconds to warm up, turns of each, twice name and database, script.
+measure_in_turns()
+{
+	local count=$1 warm=$2 turns=$3 names=("$4" "$6") databases=("$5" "$7") script=$8 turn=0.3 i n
+	local processes=() made=() time=()
+	for i in 0 1; do
+		PGAPPNAME=${names[i]} pgbench -n -M prepared -c "$count" -j 1 -T 3600 -U bench_bank -f "$script" "${databases[i]}" >"$dir/pgbench.$i" 2>&1 &
+		turned+=($!)
+	done
+	sleep "$warm"
+	kill -STOP "${turned[@]}" || { cat "$dir"/pgbench.[01] >&2; exit 1; }
+	sleep 0.2
+	processes=("$(application_backends "${names[0]}")" "$(application_backends "${names[1]}") ${beside:-}")
+	for i in 0 1; do
+		made+=("$(payments_made "${databases[i]}")")
+		# shellcheck disable=SC2086
+		time+=("$(processes_time ${processes[i]})")
+	done
+	for (( n = 0; n < 2 * turns; n++ )); do
+		i=$(( (n + n / 2) % 2 ))
+		kill -CONT "${turned[i]}"
+		sleep $turn
+		kill -STOP "${turned[i]}"
+		sleep 0.03 # what is under way ends
+	done
+	for i in 0 1; do
+		made[i]=$(( $(payments_made "${databases[i]}") - made[i] ))
+		# shellcheck disable=SC2086
+		time[i]=$(( $(processes_time ${processes[i]}) - time[i] ))
+		awk -v name="${names[i]}" -v made="${made[i]}" -v time="${time[i]}" -v turns="$turns" -v turn=$turn \
+			'BEGIN { printf "%s %.1f %.2f\n", name, made / (turns * turn), time / made }' >>"$dir/figures"
+	done
+	leave_turns
+}
+turned=()
+
+# Ends what takes turns; a process that is stopped would not end by itself.
+leave_turns()
+{
+	(( ${#turned[@]} > 0 )) || return 0
+	kill -KILL "${turned[@]}" || true
+	wait "${turned[@]}" 2>/dev/null || true
+	turned=()
+}

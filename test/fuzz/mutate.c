@@ -7,6 +7,7 @@
  */
 #include "targets.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ next_random(uint32_t limit)
 	state ^= state << 13;
 	state ^= state >> 17;
 	state ^= state << 5;
+	assert(limit > 0);
 	return state % limit;
 }
 
@@ -148,6 +150,7 @@ try_round(void)
 	memcpy(data, seed->bytes, len);
 	for (uint32_t changes = next_random(4); changes > 0 && len > 1 && len < SEED_LEN_MAX; changes--)
 		len = alter(data, len);
+	assert(len > 0);
 	piece = malloc(len);
 	if (piece == NULL)
 		return false;

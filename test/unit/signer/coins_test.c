@@ -6,6 +6,7 @@
  * refused. What has left must never be more than what was issued and what was
  * reported as not covered. Prints TAP; the seed is its argument, or drawn.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -96,6 +97,7 @@ transfer_anything(Play *play)
 	int inputs = 1 + rand() % INPUTS_MAX;
 	int64_t sum = 0;
 
+	assert(inputs > 0 && play->count > 0);
 	for (int i = 0; i < inputs; i++)
 	{
 		int range = rand() % 4 == 0 ? play->count : (play->count < 20 ? play->count : 20);

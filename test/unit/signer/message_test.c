@@ -2,6 +2,7 @@
  * message_test.c: nothing but a member of a message's body is ever taken for one, and a message asks for what its
  * registry has signed. Prints TAP; the seed is its argument, or drawn.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,7 @@ test_vector(void)
 		   message.origin == 2 && message.transfer == 1000 && message.payer == INT64_C(2999999999990) &&
 		   message.payee == INT64_C(3123456789018) && message.amount == 1250,
 	   "the published message");
+	assert(it.len > 2);
 	it.bytes[it.len - 2] ^= 1;
 	ok(message_read(it.bytes, it.len, it.signature, &quota, RECEIVER, &message) != NULL, "with a digit altered");
 	dcep_key_free(quota.registry[0].pair);
