@@ -40,13 +40,12 @@ cover_take_transfers(Case *judged, DcepReader *request)
 	for (uint32_t i = 0; i < judged->count; i++)
 	{
 		Item *item = &judged->item[i];
-		size_t len;
-		const uint8_t *bytes;
+		DcepBytes bytes;
 
 		item->change = (int64_t) dcep_take_number(request, 8);
-		len = (size_t) dcep_take_number(request, 4);
-		bytes = dcep_take_bytes(request, len);
-		if (bytes == NULL || dcep_context_get(bytes, len, &item->context, judged->numbers + used) != NULL)
+		bytes = request_string(request);
+		if (bytes.data == NULL ||
+			dcep_context_get(bytes.data, bytes.len, &item->context, judged->numbers + used) != NULL)
 			return case_refuse_malformed(judged);
 		used += item->context.input_count;
 		item->issues = item->context.kind == DCEP_KIND_ISSUE;
@@ -109,10 +108,9 @@ cover_take_coins(Case *judged, DcepReader *request)
 	judged->coin = zeros(count, sizeof(DcepCoin));
 	for (; judged->coin_count < count; judged->coin_count++)
 	{
-		size_t len = (size_t) dcep_take_number(request, 4);
-		const uint8_t *bytes = dcep_take_bytes(request, len);
+		DcepBytes bytes = request_string(request);
 
-		if (bytes == NULL || dcep_signed_coin_get(bytes, len, &coin) != NULL)
+		if (bytes.data == NULL || dcep_signed_coin_get(bytes.data, bytes.len, &coin) != NULL)
 			return case_refuse_malformed(judged);
 		if (!is_good(judged, &coin))
 			return case_refuse(judged, DCEP_WIRE_NOT_COVERED,

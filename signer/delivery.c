@@ -10,36 +10,24 @@
 /* The transfer, the message that asks for it, and the message's signature. */
 typedef struct Shown
 {
-	DcepReader message;
+	DcepBytes message;
 	const uint8_t *signature;
 } Shown;
-
-/* A string: its length in four bytes, and the bytes. */
-static DcepReader
-take_string(DcepReader *request)
-{
-	size_t len = (size_t) dcep_take_number(request, 4);
-	const uint8_t *bytes = dcep_take_bytes(request, len);
-
-	return (DcepReader){bytes, bytes == NULL ? NULL : bytes + len};
-}
 
 /* Reads what is asked for: a transfer, which has no change, since it consumes nothing. */
 static bool
 take_delivery(Case *judged, DcepReader *request, Shown *shown)
 {
-	DcepReader bytes = take_string(request);
-	size_t len;
+	DcepBytes bytes = request_string(request);
 
-	shown->message = take_string(request);
+	shown->message = request_string(request);
 	shown->signature = dcep_take_bytes(request, DCEP_SIGNATURE_LEN);
 	if (shown->signature == NULL || request->at != request->end)
 		return case_refuse_malformed(judged);
-	len = (size_t) (bytes.end - bytes.at);
 	judged->count = 1;
 	judged->item = zeros(1, sizeof(Item));
-	judged->numbers = zeros(len / 8 + 1, sizeof(int64_t));
-	return dcep_context_get(bytes.at, len, &judged->item->context, judged->numbers) == NULL ||
+	judged->numbers = zeros(bytes.len / 8 + 1, sizeof(int64_t));
+	return dcep_context_get(bytes.data, bytes.len, &judged->item->context, judged->numbers) == NULL ||
 		   case_refuse_malformed(judged);
 }
 
@@ -81,8 +69,8 @@ check_message(Case *judged, const Shown *shown, Message *message)
 	if (institution->quota.registry_count == 0)
 		return case_refuse(judged, DCEP_WIRE_NOT_COVERED, "Statement %lld of institution %04d names no registry.",
 						   (long long) institution->quota.number, institution->code);
-	wrong = message_read(shown->message.at, (size_t) (shown->message.end - shown->message.at), shown->signature,
-						 &institution->quota, institution->code, message);
+	wrong = message_read(shown->message.data, shown->message.len, shown->signature, &institution->quota,
+						 institution->code, message);
 	if (wrong != NULL)
 		return case_refuse(judged, DCEP_WIRE_NOT_COVERED, "Transfer %lld: the message %s.", id, wrong);
 	wrong = find_difference(judged, &item->context, message);

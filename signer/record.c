@@ -120,9 +120,7 @@ void
 record_judge(Case *judged, DcepReader *request)
 {
 	const HeldKey *key;
-	size_t len;
-	const uint8_t *bytes;
-	DcepBytes piece;
+	DcepBytes bytes;
 	uint8_t hash[DCEP_HASH_LEN];
 	uint8_t signature[DCEP_SIGNATURE_LEN];
 	Buffer body = {0};
@@ -130,23 +128,21 @@ record_judge(Case *judged, DcepReader *request)
 	if (!case_take_key(judged, request))
 		return;
 	key = judged->key;
-	len = (size_t) dcep_take_number(request, 4);
-	bytes = dcep_take_bytes(request, len);
-	if (bytes == NULL || request->at != request->end || !is_record(judged, bytes, len))
+	bytes = request_string(request);
+	if (bytes.data == NULL || request->at != request->end || !is_record(judged, bytes.data, bytes.len))
 	{
 		(void) case_refuse(judged, DCEP_WIRE_NOT_COVERED, "It is no record of institution %04d.",
 						   key->institution->code);
 		return;
 	}
-	if (!check_key(judged, bytes, len))
+	if (!check_key(judged, bytes.data, bytes.len))
 		return;
-	piece = (DcepBytes){bytes, len};
-	if (!dcep_hash(dcep_key_suite(key->pair), &piece, 1, hash) ||
-		!dcep_sign_hash(key->pair, (const char *) bytes + 1, hash, signature))
+	if (!dcep_hash(dcep_key_suite(key->pair), &bytes, 1, hash) ||
+		!dcep_sign_hash(key->pair, (const char *) bytes.data + 1, hash, signature))
 		die("%s", dcep_crypto_error());
 	buffer_put_number(&body, (uint64_t) key->institution->code, 2);
 	buffer_put_number(&body, key->number, 4);
-	buffer_put_number(&body, bytes[0], 1);
+	buffer_put_number(&body, *(const uint8_t *) bytes.data, 1);
 	buffer_put(&body, hash, DCEP_HASH_LEN);
 	(void) book_add(&judged->store->book, judged->now, RECORD_ENTRY, &body);
 	buffer_free(&body);

@@ -70,6 +70,15 @@ case_take_key(Case *judged, DcepReader *request)
 		   case_refuse(judged, DCEP_WIRE_UNKNOWN_KEY, "It is not among the keys of the process.");
 }
 
+/* A string of a request. */
+DcepBytes
+request_string(DcepReader *request)
+{
+	size_t len = (size_t) dcep_take_number(request, 4);
+
+	return (DcepBytes){dcep_take_bytes(request, len), len};
+}
+
 /* Gives a case's memory back. */
 void
 case_close(Case *judged)

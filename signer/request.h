@@ -64,6 +64,9 @@ extern void case_answer_signed(Case *judged, const uint8_t hash[DCEP_HASH_LEN],
 /* The key that a request is for; false, refused, where it is not held. */
 extern bool case_take_key(Case *judged, DcepReader *request);
 
+/* A string of a request: its length in four bytes, and the bytes. `data` is NULL where it is not all there. */
+extern DcepBytes request_string(DcepReader *request);
+
 /* Gives a case's memory back. */
 extern void case_close(Case *judged);
 
