@@ -727,12 +727,12 @@ CREATE TABLE dcep.recovery (
     round       integer NOT NULL DEFAULT 1 CHECK (round > 0),
     PRIMARY KEY (order_id, round, authority)
 );
-COMMENT ON TABLE dcep.recovery IS 'Which authorities ordered that the money under an order be given back, and to whom. On a node of what it holds for a report: the authorities'' acts came with the message that asked for it. Append-only';
+COMMENT ON TABLE dcep.recovery IS 'Which authorities ordered that the money under an order be given back, and to whom. On an operator''s node of what it holds for a claim: the authorities'' acts came with the message that asked for it. Append-only';
 COMMENT ON COLUMN dcep.recovery.order_id IS 'The order that holds the money';
 COMMENT ON COLUMN dcep.recovery.authority IS 'The supervisor or central bank that ordered it';
 COMMENT ON COLUMN dcep.recovery.payee IS 'Who is to get it';
 COMMENT ON COLUMN dcep.recovery.act IS 'The act';
-COMMENT ON COLUMN dcep.recovery.round IS 'Of a report across nodes, where money comes back and is held again: which recovery of it, from 1 on; two authorities make one. Of others 1';
+COMMENT ON COLUMN dcep.recovery.round IS 'Of a claim across nodes, where money comes back and is held again: which recovery of it, from 1 on; two authorities make one. Of others, and on an operator''s node, 1';
 
 -- --- refusals ----------------------------------------------------------------
 
@@ -1085,8 +1085,8 @@ COMMENT ON COLUMN dcep.fraud_share.institution IS 'Whose node was asked to follo
 COMMENT ON COLUMN dcep.fraud_share.share IS 'How much of it, minor units';
 COMMENT ON COLUMN dcep.fraud_share.answered IS 'How much of that the node has followed; on the node that passed it on, 0';
 
-CREATE TABLE dcep.fraud_account (
-    report         bigint NOT NULL,
+CREATE TABLE dcep.claim_account (
+    claim          bigint NOT NULL,
     institution    smallint NOT NULL,
     given          bigint NOT NULL DEFAULT 0,
     held           bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
@@ -1095,34 +1095,34 @@ CREATE TABLE dcep.fraud_account (
     redeemed       bigint NOT NULL DEFAULT 0 CHECK (redeemed >= 0),
     passed         bigint NOT NULL DEFAULT 0 CHECK (passed >= 0),
     recovered      bigint NOT NULL DEFAULT 0 CHECK (recovered >= 0),
-    PRIMARY KEY (report, institution),
+    PRIMARY KEY (claim, institution),
     CHECK (given >= held + at_institution + outside + redeemed + passed + recovered)
 );
-COMMENT ON TABLE dcep.fraud_account IS 'Registry only: what has become of a case''s money, node by node. Of all nodes, given less passed adds up to the amount reported';
-COMMENT ON COLUMN dcep.fraud_account.report IS 'The report';
-COMMENT ON COLUMN dcep.fraud_account.institution IS 'Whose node';
-COMMENT ON COLUMN dcep.fraud_account.given IS 'What it was to follow: of the one that began, the amount reported, and what came by payments across; minor units, like all of these';
-COMMENT ON COLUMN dcep.fraud_account.held IS 'What it held, and has not been told to give back since';
-COMMENT ON COLUMN dcep.fraud_account.at_institution IS 'What had gone into its operator''s own wallets';
-COMMENT ON COLUMN dcep.fraud_account.outside IS 'What was not held: outside the supervisor''s agreements, or followed no further';
-COMMENT ON COLUMN dcep.fraud_account.redeemed IS 'What had been redeemed';
-COMMENT ON COLUMN dcep.fraud_account.passed IS 'What had left for other nodes, or was sent back by it';
-COMMENT ON COLUMN dcep.fraud_account.recovered IS 'What it held and has given back to whom it belongs, and has arrived there';
+COMMENT ON TABLE dcep.claim_account IS 'Registry only: what has become of a claim''s money, node by node. Of a report, given less passed of all nodes adds up to the amount reported; an order is of one node, which says what it holds';
+COMMENT ON COLUMN dcep.claim_account.claim IS 'The claim, as in dcep.claim';
+COMMENT ON COLUMN dcep.claim_account.institution IS 'Whose node';
+COMMENT ON COLUMN dcep.claim_account.given IS 'Of a report, what it was to follow: of the one that began, the amount reported, and what came by payments across. Of an order, what that holds, as the node has answered, 9223372036854775807 at most. Minor units, like all of these';
+COMMENT ON COLUMN dcep.claim_account.held IS 'What it held, and has not been told to give back since';
+COMMENT ON COLUMN dcep.claim_account.at_institution IS 'What had gone into its operator''s own wallets';
+COMMENT ON COLUMN dcep.claim_account.outside IS 'What was not held: outside the supervisor''s agreements, followed no further, or not there any more when it was to be recovered';
+COMMENT ON COLUMN dcep.claim_account.redeemed IS 'What had been redeemed';
+COMMENT ON COLUMN dcep.claim_account.passed IS 'What had left for other nodes, or was sent back by it';
+COMMENT ON COLUMN dcep.claim_account.recovered IS 'What it held and has given back to whom it belongs, and has arrived there';
 
-CREATE TABLE dcep.fraud_hold (
+CREATE TABLE dcep.claim_hold (
     order_id bigint PRIMARY KEY,
-    report   bigint NOT NULL,
+    claim    bigint NOT NULL,
     origin   smallint NOT NULL,
     transfer bigint NOT NULL
 );
-COMMENT ON TABLE dcep.fraud_hold IS 'Orders that this node has imposed for a case, because a message asked it to follow money, or brought back what was to be recovered. Append-only';
-COMMENT ON COLUMN dcep.fraud_hold.order_id IS 'The order';
-COMMENT ON COLUMN dcep.fraud_hold.report IS 'The report';
-COMMENT ON COLUMN dcep.fraud_hold.origin IS 'Institution whose node the payment across was made on that brought the money';
-COMMENT ON COLUMN dcep.fraud_hold.transfer IS 'The transfer there';
+COMMENT ON TABLE dcep.claim_hold IS 'Orders that this node has imposed for a claim, because a message asked it to follow money, or brought back what was to be recovered. Append-only';
+COMMENT ON COLUMN dcep.claim_hold.order_id IS 'The order';
+COMMENT ON COLUMN dcep.claim_hold.claim IS 'The claim, as in dcep.claim';
+COMMENT ON COLUMN dcep.claim_hold.origin IS 'Institution whose node the payment across was made on that brought the money';
+COMMENT ON COLUMN dcep.claim_hold.transfer IS 'The transfer there';
 
-CREATE TABLE dcep.fraud_recovery (
-    report      bigint NOT NULL,
+CREATE TABLE dcep.claim_recovery (
+    claim       bigint NOT NULL,
     round       integer NOT NULL CHECK (round > 0),
     institution smallint NOT NULL,
     payee       dcep.wallet_id NOT NULL,
@@ -1131,35 +1131,35 @@ CREATE TABLE dcep.fraud_recovery (
     missing     bigint NOT NULL DEFAULT 0 CHECK (missing BETWEEN 0 AND amount),
     sqlstate    text,
     reason      text,
-    PRIMARY KEY (report, round, institution)
+    PRIMARY KEY (claim, round, institution)
 );
-COMMENT ON TABLE dcep.fraud_recovery IS 'Recoveries of what nodes hold for a report: on the registry of each node that was told, on a node its own';
-COMMENT ON COLUMN dcep.fraud_recovery.report IS 'The report';
-COMMENT ON COLUMN dcep.fraud_recovery.round IS 'Which recovery of it, as in dcep.recovery';
-COMMENT ON COLUMN dcep.fraud_recovery.institution IS 'Whose node holds the money';
-COMMENT ON COLUMN dcep.fraud_recovery.payee IS 'Whose it is, as two authorities have ordered';
-COMMENT ON COLUMN dcep.fraud_recovery.amount IS 'What the node held for the report, minor units';
-COMMENT ON COLUMN dcep.fraud_recovery.state IS 'sent: no answer yet; paid: the holds are lifted and the money is on its way, or there; failed: it is held as before';
-COMMENT ON COLUMN dcep.fraud_recovery.missing IS 'Of the amount: what was not in the wallets any more, because of it other orders had held, or recovered, the same; minor units';
-COMMENT ON COLUMN dcep.fraud_recovery.sqlstate IS 'Of one that failed: with what';
-COMMENT ON COLUMN dcep.fraud_recovery.reason IS 'In words';
+COMMENT ON TABLE dcep.claim_recovery IS 'Recoveries of what nodes hold for a claim: on the registry of each node that was told, on a node its own';
+COMMENT ON COLUMN dcep.claim_recovery.claim IS 'The claim, as in dcep.claim';
+COMMENT ON COLUMN dcep.claim_recovery.round IS 'Which recovery of it, as in dcep.recovery';
+COMMENT ON COLUMN dcep.claim_recovery.institution IS 'Whose node holds the money';
+COMMENT ON COLUMN dcep.claim_recovery.payee IS 'Whose it is, as two authorities have ordered';
+COMMENT ON COLUMN dcep.claim_recovery.amount IS 'What the node held for the claim, minor units';
+COMMENT ON COLUMN dcep.claim_recovery.state IS 'sent: no answer yet; paid: the holds are lifted and the money is on its way, or there; failed: it is held as before';
+COMMENT ON COLUMN dcep.claim_recovery.missing IS 'Of the amount: what was not in the wallets: other orders had held, or recovered, the same, or an order holds more than there is; minor units';
+COMMENT ON COLUMN dcep.claim_recovery.sqlstate IS 'Of one that failed: with what';
+COMMENT ON COLUMN dcep.claim_recovery.reason IS 'In words';
 
-CREATE TABLE dcep.fraud_payment (
+CREATE TABLE dcep.claim_payment (
     origin   smallint NOT NULL,
     transfer bigint NOT NULL,
-    report   bigint NOT NULL,
+    claim    bigint NOT NULL,
     round    integer NOT NULL,
     amount   bigint NOT NULL CHECK (amount > 0),
     ended    boolean NOT NULL DEFAULT false,
     PRIMARY KEY (origin, transfer)
 );
-COMMENT ON TABLE dcep.fraud_payment IS 'Payments across of kind recover: on the node that made them, and on the registry, which takes no other of that kind';
-COMMENT ON COLUMN dcep.fraud_payment.origin IS 'Institution whose node held the money';
-COMMENT ON COLUMN dcep.fraud_payment.transfer IS 'The transfer there';
-COMMENT ON COLUMN dcep.fraud_payment.report IS 'The report';
-COMMENT ON COLUMN dcep.fraud_payment.round IS 'Which recovery of it';
-COMMENT ON COLUMN dcep.fraud_payment.amount IS 'How much, minor units';
-COMMENT ON COLUMN dcep.fraud_payment.ended IS 'Has it arrived, or come back and been accounted for?';
+COMMENT ON TABLE dcep.claim_payment IS 'Payments across of kind recover: on the node that made them, and on the registry, which takes no other of that kind';
+COMMENT ON COLUMN dcep.claim_payment.origin IS 'Institution whose node held the money';
+COMMENT ON COLUMN dcep.claim_payment.transfer IS 'The transfer there';
+COMMENT ON COLUMN dcep.claim_payment.claim IS 'The claim, as in dcep.claim';
+COMMENT ON COLUMN dcep.claim_payment.round IS 'Which recovery of it';
+COMMENT ON COLUMN dcep.claim_payment.amount IS 'How much, minor units';
+COMMENT ON COLUMN dcep.claim_payment.ended IS 'Has it arrived, or come back and been accounted for?';
 
 CREATE TABLE dcep.node_role (
     role        name PRIMARY KEY,
@@ -1186,7 +1186,7 @@ CREATE TABLE dcep.told_act (
     act         bigint PRIMARY KEY,
     institution smallint NOT NULL,
     receiver    smallint NOT NULL,
-    state       text NOT NULL CHECK (state IN ('sent', 'taken', 'in effect', 'lifted', 'failed')),
+    state       text NOT NULL CHECK (state IN ('sent', 'taken', 'in effect', 'recovered', 'lifted', 'failed')),
     at          timestamptz,
     wallets     dcep.wallet_id[],
     sqlstate    text,
@@ -1196,7 +1196,7 @@ COMMENT ON TABLE dcep.told_act IS 'Acts that another node is told of, or has tol
 COMMENT ON COLUMN dcep.told_act.act IS 'The act';
 COMMENT ON COLUMN dcep.told_act.institution IS 'Whose act it is';
 COMMENT ON COLUMN dcep.told_act.receiver IS 'Institution whose node is told of it';
-COMMENT ON COLUMN dcep.told_act.state IS 'sent: no answer yet; taken: an agreement, on the side that was told; in effect, lifted: an order, and its lifting; failed: the node could not do it';
+COMMENT ON COLUMN dcep.told_act.state IS 'sent: no answer yet; taken: an agreement, on the side that was told; in effect, lifted: an order, and its lifting; recovered: an order, of which the node has given back what it held; failed: the node could not do it';
 COMMENT ON COLUMN dcep.told_act.at IS 'When the receiver had done it, by its clock; NULL where this side does not know';
 COMMENT ON COLUMN dcep.told_act.wallets IS 'On the registry: the wallets that the node has found the order to bear on';
 COMMENT ON COLUMN dcep.told_act.sqlstate IS 'Of one that failed: with what';

@@ -30,7 +30,7 @@ DECLARE
 BEGIN
     FOREACH tab IN ARRAY ARRAY['transfer', 'signed_batch', 'reserve_entry', 'wallet_event', 'wallet_limit', 'opening', 'act', 'control_order',
                              'control_lift', 'recovery', 'refusal', 'ledger_secret', 'identity_key', 'identity', 'wallet_identifier',
-                             'disclosure_order', 'log_key', 'checkpoint', 'cosignature', 'witness_key', 'witnessed', 'split_view', 'message', 'evidence', 'fraud_hold'] LOOP
+                             'disclosure_order', 'log_key', 'checkpoint', 'cosignature', 'witness_key', 'witnessed', 'split_view', 'message', 'evidence', 'claim_hold'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON dcep.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION dcep.append_only()', tab);

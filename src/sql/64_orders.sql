@@ -249,7 +249,7 @@ COMMENT ON FUNCTION dcep.effects_of(dcep.control_order) IS 'Internal: the rows o
 -- What a supervisor has ordered on another node is entered here by the operator whose node this is.
 CREATE FUNCTION dcep.order_signer(o dcep.control_order) RETURNS smallint
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM dcep.fraud_hold AS h WHERE h.order_id = o.id) THEN dcep.own_institution() ELSE o.supervisor END
+    SELECT CASE WHEN EXISTS (SELECT FROM dcep.claim_hold AS h WHERE h.order_id = o.id) THEN dcep.own_institution() ELSE o.supervisor END
 $$;
 COMMENT ON FUNCTION dcep.order_signer(dcep.control_order) IS
 'Internal: whose act imposed an order: the supervisor''s, or that of the operator whose node was told of it';
@@ -474,7 +474,7 @@ CREATE VIEW dcep.order_status WITH (security_invoker = true) AS
       LEFT JOIN dcep.told_act AS t ON t.act = o.id
       LEFT JOIN dcep.told_act AS u ON u.act = l.act;
 COMMENT ON VIEW dcep.order_status IS
-'Orders, as their supervisor, the operators of their wallets and the central bank see them, with their status: awaited, in force, expired, lifted; and of one that went from the registry to a node, which, and whether it is sent, in effect or lifted there since when, or failed with what';
+'Orders, as their supervisor, the operators of their wallets and the central bank see them, with their status: awaited, in force, expired, lifted; and of one that went from the registry to a node, which, and whether it is sent, in effect or lifted there since when, recovered (given back by dcep.recover(), and in effect until then), or failed with what';
 
 -- --- who sees orders ---------------------------------------------------------
 

@@ -38,14 +38,21 @@ BEGIN
       LEFT JOIN dcep.control_order AS o ON o.id = l.order_id
       LEFT JOIN dcep.act AS a ON a.id = l.act
       LEFT JOIN dcep.told_act AS t ON t.act = l.act AND t.receiver = dcep.own_institution()
+     -- What another node has held is given back after it was ordered.
+     CROSS JOIN LATERAL (SELECT a.kind = 'recover' AND EXISTS (SELECT FROM dcep.told_act AS n WHERE n.act = l.order_id
+                                                                  AND n.receiver <> dcep.own_institution())) AS r (is_later)
      WHERE a.id IS NULL OR a.kind NOT IN ('lift', 'recover') OR (a.body::jsonb ->> 'order')::bigint <> l.order_id
-        OR l.lifted_at > COALESCE(t.at, a.entered_at)
+        OR (l.lifted_at > COALESCE(t.at, a.entered_at) AND NOT r.is_later)
+        OR (a.kind = 'recover' AND 2 > (SELECT count(DISTINCT v.authority) FROM dcep.recovery AS v WHERE v.order_id = l.order_id))
         OR (a.kind = 'lift' AND (a.institution NOT IN (o.supervisor, dcep.order_signer(o)) OR a.body::jsonb ->> 'reason' IS DISTINCT FROM l.reason))
     UNION ALL
     SELECT 'act without lift', a.institution, NULL, NULL, format('act %s lifted an order that is not on record as lifted', a.id)
       FROM dcep.act AS a
      WHERE a.kind = 'lift' AND NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.act = a.id)
+       -- Nor was it in effect where the node could not do it, or had given back what it held.
        AND NOT EXISTS (SELECT FROM dcep.told_act AS t WHERE t.act = a.id AND t.state = 'failed')
+       AND NOT EXISTS (SELECT FROM dcep.told_act AS t
+                        WHERE t.act = (a.body::jsonb ->> 'order')::bigint AND t.receiver = dcep.own_institution() AND t.state = 'recovered')
     UNION ALL
     SELECT 'effect missing', s.supervisor, CASE WHEN s.target > 0 THEN s.target::dcep.wallet_id END, NULL,
            format('order %s is not in effect as it stands', s.order_id)
@@ -69,7 +76,7 @@ BEGIN
     UNION ALL
     SELECT 'recovery without order', NULL, t.payer, t.id, 'no act of two authorities names it'
       FROM dcep.journal(since) AS t
-     -- What came from another node, and by whose order a node recovers for a report: dcep.audit_recoveries().
+     -- What came from another node, and by whose order a node recovers what it holds for others: dcep.audit_recoveries().
      WHERE t.kind = 'recover' AND dcep.is_here(t.payer)
        AND NOT EXISTS (SELECT FROM dcep.act AS a
                         WHERE a.kind = 'recover' AND a.body::jsonb -> 'transfers' @> to_jsonb(t.id)

@@ -34,7 +34,8 @@ BEGIN
             UNION ALL SELECT * FROM dcep.audit_nodes()
             UNION ALL SELECT * FROM dcep.audit_told()
             UNION ALL SELECT * FROM dcep.audit_cases()
-            UNION ALL SELECT * FROM dcep.audit_recoveries()) AS d;
+            UNION ALL SELECT * FROM dcep.audit_recoveries()
+            UNION ALL SELECT * FROM dcep.audit_order_accounts()) AS d;
 END
 $$;
 COMMENT ON FUNCTION dcep.audit(bigint) IS

@@ -145,6 +145,17 @@ $$;
 COMMENT ON FUNCTION dcep.report_fraud(bigint, text, text, integer) IS
 'Holds the value that a transfer moved to its payee, wherever it is now among wallets of the supervisor''s agreements (hold_amount), by an order whose id it returns; other money of these wallets stays free. Methods: haircut, fifo, poison (no more than the amount). What sits in vaults or outside agreements is named in a warning. Of nodes, dcep.report_payment() reports a payment on the registry. By a supervisor, in read committed. Can deadlock with payments (40P01): repeat. Errors: 0A000, 22004, 22023, 42501, 54000, 55000 (reported already, nothing left), LG220';
 
+-- Of frozen coins, those that are still there.
+CREATE FUNCTION dcep.held_under(o dcep.control_order, OUT wallet dcep.wallet_id, OUT amount bigint) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT w.wallet, sum(CASE WHEN o.coins IS NULL OR c.id IS NOT NULL THEN o.amounts[w.n] END)::bigint
+      FROM unnest(o.wallets) WITH ORDINALITY AS w (wallet, n)
+      LEFT JOIN dcep.coin AS c ON (c.owner, c.amount, c.id) = (w.wallet, o.amounts[w.n], o.coins[w.n])
+     GROUP BY w.wallet ORDER BY w.wallet
+$$;
+COMMENT ON FUNCTION dcep.held_under(dcep.control_order) IS
+'Internal: what an order (hold_amount, freeze_coins) holds of each of its wallets, whether or not the wallet has that much; minor units';
+
 -- Pays what an order holds of a wallet to whom it belongs.
 CREATE FUNCTION dcep.give_back(order_id bigint, payee dcep.wallet_id) RETURNS bigint[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -155,12 +166,7 @@ DECLARE
     transfers bigint[] := ARRAY[]::bigint[];
 BEGIN
     SELECT * INTO STRICT o FROM dcep.control_order AS c WHERE c.id = give_back.order_id;
-    FOR held IN
-        SELECT w.wallet, sum(CASE WHEN o.coins IS NULL OR c.id IS NOT NULL THEN o.amounts[w.n] END)::bigint AS amount
-          FROM unnest(o.wallets) WITH ORDINALITY AS w (wallet, n)
-          LEFT JOIN dcep.coin AS c ON (c.owner, c.amount, c.id) = (w.wallet, o.amounts[w.n], o.coins[w.n])
-         WHERE w.wallet <> give_back.payee GROUP BY w.wallet ORDER BY w.wallet
-    LOOP
+    FOR held IN SELECT h.wallet, h.amount FROM dcep.held_under(o) AS h WHERE h.wallet <> give_back.payee ORDER BY h.wallet LOOP
         PERFORM dcep.lock_wallet(held.wallet);
         held.amount := LEAST(held.amount, dcep.held_now(held.wallet));
         CONTINUE WHEN COALESCE(held.amount, 0) = 0;
@@ -181,17 +187,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('nothing can be recovered under an order of kind %s', o.kind),
             HINT = 'Money is recovered that hold_amount or freeze_coins keeps in wallets.';
     END IF;
-    IF o.valid_until <= clock_timestamp() OR EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = o.id) THEN
+    IF o.valid_from > clock_timestamp() OR o.valid_until <= clock_timestamp() OR EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = o.id) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'order is not in force', DETAIL = format('Order %s.', o.id);
     END IF;
-    IF EXISTS (SELECT FROM dcep.told_act AS t WHERE t.act = o.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'another node keeps what this order bears on',
-            DETAIL = format('Order %s.', o.id), HINT = 'What nodes hold for a report of dcep.report_payment() is recovered.';
+    IF dcep.own_institution() <> 1 AND EXISTS (SELECT FROM dcep.claim AS c WHERE c.id = o.id AND NOT c.is_report
+                                                UNION ALL SELECT FROM dcep.claim_hold AS h WHERE h.order_id = o.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'what this order holds is recovered on the registry',
+            DETAIL = format('Order %s.', o.id), HINT = 'Two authorities order it there with dcep.recover(), and this node is told.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.check_recoverable(dcep.control_order) IS
-'Internal: is this an order under which money can be recovered? Errors: 0A000, 22023, 55000';
+'Internal: is this an order under which money can be recovered here? Errors: 0A000 (on a node: what the registry has told it to hold), 22023, 55000';
 
 CREATE FUNCTION dcep.check_second_authority(o dcep.control_order, authority integer, payee dcep.wallet_id, round integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -246,7 +253,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('order %s does not exist', order_id);
     END IF;
-    IF dcep.own_institution() = 1 AND EXISTS (SELECT FROM dcep.fraud_case AS f WHERE f.report = o.id) THEN
+    IF dcep.own_institution() = 1 AND EXISTS (SELECT FROM dcep.fraud_case AS f WHERE f.report = o.id
+                                               UNION ALL SELECT FROM dcep.told_act AS t WHERE t.act = o.id) THEN
         RETURN dcep.recover_across(o, authority, payee);
     END IF;
     PERFORM dcep.check_recovery(o, authority, payee);
@@ -263,4 +271,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.recover(bigint, dcep.wallet_id, integer) IS
-'Orders that the money under an order (hold_amount, freeze_coins) be given to a wallet. The first of two authorities gets NULL; with the second, for the same wallet, the money moves by transfers of kind recover, the order is lifted, and the sum is returned. One of the two is the supervisor who imposed it, the other the central bank or a supervisor whose agreements cover the wallets. No limit or other order stands against it. Of a report of dcep.report_payment(), on the registry: the nodes that hold the money are told, and the sum that they hold is returned; what a payee''s node cannot credit comes back and is held again, and can be recovered anew. Errors: 0A000 (an order on what another node keeps), 22004, 22023, 42501, 55000, LG220, LG305, LG306';
+'Orders that the money under an order (hold_amount, freeze_coins) be given to a wallet. The first of two authorities gets NULL; with the second, for the same wallet, the money moves by transfers of kind recover, the order is lifted, and the sum is returned. One of the two is the supervisor who imposed it, the other the central bank or a supervisor whose agreements cover the wallets. No limit or other order stands against it. On the registry also of what nodes hold, by an order or for a report of dcep.report_payment(): they are told, and the sum that they hold at most is returned; what a payee''s node cannot credit comes back and is held again, and can be recovered anew; dcep.fraud_status() says what has arrived. Errors: 0A000 (on a node, of what the registry has told it to hold), 22004, 22023, 42501, 55000, LG220, LG305, LG306';

@@ -198,21 +198,23 @@ $$;
 COMMENT ON FUNCTION dcep.take_pay(integer, jsonb) IS
 'Internal: takes the message that a payment has left an operator''s node. Errors: LG701, LG702, LG101-LG103';
 
--- What becomes of a payment at the registry: what is redeemed is destroyed here, all else goes on to the payee's node.
+-- What becomes of a payment at the registry: what is redeemed is destroyed here, what is given back to a wallet of this
+-- database is credited here, all else goes on to the payee's node.
 CREATE FUNCTION dcep.pass_on(paid dcep.crossing, body jsonb, OUT refused text, OUT reason text, OUT receiver integer)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target smallint := dcep.institution(paid.payee);
 BEGIN
-    IF paid.kind = 'redeem' THEN
-        -- What the reserve refuses is refused here.
+    IF paid.kind = 'redeem' OR (paid.kind = 'recover' AND dcep.is_here(paid.payee)) THEN
+        -- What the reserve, the payee or its operator's signer refuses is refused here.
         BEGIN
             UPDATE dcep.crossing AS c
-               SET local_transfer = dcep.deliver('redeem', paid.payer, paid.payee, paid.amount,
+               SET local_transfer = dcep.deliver(paid.kind::text, paid.payer, paid.payee, paid.amount,
                                                  format('%s:%s', paid.origin, paid.transfer), body ->> 'memo', NULL)
              WHERE c.origin = paid.origin AND c.transfer = paid.transfer;
             receiver := paid.origin;
-        EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR numeric_value_out_of_range THEN
+        EXCEPTION WHEN SQLSTATE 'LG201' OR SQLSTATE 'LG202' OR SQLSTATE 'LG206' OR SQLSTATE 'LG208' OR SQLSTATE 'LG305' OR SQLSTATE 'LG306'
+                    OR SQLSTATE 'LG311' OR SQLSTATE 'LG312' OR numeric_value_out_of_range THEN
             refused := SQLSTATE;
             reason := SQLERRM;
         END;
@@ -231,7 +233,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.pass_on(dcep.crossing, jsonb) IS
-'Internal: which node is to be told of a payment that has come to the registry: the payee''s, or of what was redeemed the payer''s; why not, where it goes no further';
+'Internal: which node is to be told of a payment that has come to the registry: the payee''s, or of what ends here the payer''s; why not, where it goes no further';
 
 CREATE FUNCTION dcep.end_crossing(origin integer, transfer bigint, state text, sqlstate text, reason text) RETURNS dcep.crossing
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

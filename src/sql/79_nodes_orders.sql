@@ -242,8 +242,10 @@ DECLARE
     told dcep.told_act;
 BEGIN
     SELECT t.* INTO told FROM dcep.told_act AS t
-     WHERE t.act = lifted_order AND t.institution = act.institution AND t.state IN ('in effect', 'failed')
-       AND NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = t.act);
+     WHERE t.act = lifted_order AND t.institution = act.institution AND t.state IN ('in effect', 'recovered', 'failed')
+       AND CASE t.state WHEN 'recovered' THEN 1 = (SELECT count(*) FROM dcep.act AS a WHERE a.institution = act.institution AND a.kind = 'lift'
+                                                      AND (a.body::jsonb ->> 'order')::bigint = t.act)
+                        ELSE NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = t.act) END;
     IF NOT FOUND OR because IS NULL THEN
         PERFORM dcep.message_wrong('There is no such order to lift.');
     END IF;
@@ -251,7 +253,12 @@ BEGIN
         PERFORM dcep.answer_act(act.id, 'failed', told.sqlstate, told.reason, NULL);
         RETURN;
     END IF;
-    PERFORM dcep.lift_order(lifted_order, act.id, because);
+    IF told.state = 'recovered' THEN
+        -- What it held was given back; some of it may have come back since.
+        PERFORM dcep.release_holds(lifted_order, act.case_no, because);
+    ELSE
+        PERFORM dcep.lift_order(lifted_order, act.id, because);
+    END IF;
     PERFORM dcep.answer_act(act.id, 'lifted', NULL, NULL, NULL);
 END
 $$;
@@ -299,12 +306,27 @@ $$;
 COMMENT ON FUNCTION dcep.take_agreement(dcep.act) IS
 'Internal: takes what an operator has signed on its node; effective where the supervisor has signed the same here last. Errors: LG701';
 
--- Is what the node says it has in effect the order that the supervisor has signed? Which wallets its target means, the node says.
+-- Which wallets a target means, and what coins are worth, the node says; each wallet is held for what the supervisor has said.
+CREATE FUNCTION dcep.are_amounts_of(done jsonb, ordered jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN ordered ->> 'kind' = 'freeze_coins'
+                THEN jsonb_array_length(done -> 'amounts') = jsonb_array_length(done -> 'coins')
+                     AND jsonb_array_length(done -> 'wallets') = jsonb_array_length(done -> 'coins')
+                     AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(done -> 'amounts') AS a WHERE a::bigint <= 0)
+                WHEN ordered ->> 'kind' = 'hold_amount' AND ordered ? 'wallets'
+                THEN done -> 'amounts' = (SELECT jsonb_agg(ordered #> '{amounts,0}') FROM jsonb_array_elements(done -> 'wallets'))
+                ELSE true END
+$$;
+COMMENT ON FUNCTION dcep.are_amounts_of(jsonb, jsonb) IS
+'Internal: does an order that a node says it has in effect hold of each wallet what was ordered, and of coins one amount each?';
+
+-- Is what the node says it has in effect the order that the supervisor has signed?
 CREATE FUNCTION dcep.is_answer_to(done jsonb, act dcep.act, sender integer) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(
         done - '{wallets,amounts,coins}'::text[] = act.body::jsonb - '{target,told,wallets,amounts,coins}'::text[]
         AND (done -> 'coins') IS NOT DISTINCT FROM (act.body::jsonb -> 'coins')
+        AND dcep.are_amounts_of(done, act.body::jsonb)
         AND COALESCE(done -> 'wallets' @> (act.body::jsonb -> 'wallets'), NOT act.body::jsonb ? 'wallets')
         AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(COALESCE(done -> 'wallets', '[]')) AS w
                          WHERE dcep.institution(w::dcep.wallet_id) <> sender), false)
@@ -316,6 +338,7 @@ CREATE FUNCTION dcep.take_act_done(sender integer, body jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     answer dcep.told_act := jsonb_populate_record(NULL::dcep.told_act, body);
+    done dcep.control_order := jsonb_populate_record(NULL::dcep.control_order, NULLIF(body -> 'order', 'null'));
     act dcep.act;
 BEGIN
     SELECT a.* INTO act FROM dcep.told_act AS t JOIN dcep.act AS a ON a.id = t.act
@@ -328,8 +351,11 @@ BEGIN
     END IF;
     UPDATE dcep.told_act AS t
        SET state = answer.state, at = answer.at, sqlstate = answer.sqlstate, reason = answer.reason,
-           wallets = (jsonb_populate_record(NULL::dcep.control_order, NULLIF(body -> 'order', 'null'))).wallets
+           wallets = done.wallets
      WHERE t.act = answer.act;
+    IF answer.state = 'in effect' THEN
+        PERFORM dcep.open_account(act.id, sender, done.amounts);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION dcep.take_act_done(integer, jsonb) IS
@@ -384,7 +410,10 @@ BEGIN
       FROM told AS t
       FULL JOIN dcep.told_act AS s ON s.act = t.id
       LEFT JOIN answer AS w ON w.act = t.id AND w.sender = t.receiver
-     CROSS JOIN LATERAL (SELECT CASE WHEN w.act IS NOT NULL THEN (w.a).state WHEN t.receiver <> own THEN 'sent'
+     -- What was given back since: see dcep.audit_recoveries().
+     CROSS JOIN LATERAL (SELECT CASE WHEN (w.a).state = 'in effect'
+                                          AND EXISTS (SELECT FROM dcep.claim_recovery AS r WHERE r.claim = w.act AND r.state = 'paid') THEN 'recovered'
+                                     WHEN w.act IS NOT NULL THEN (w.a).state WHEN t.receiver <> own THEN 'sent'
                                      WHEN t.kind = 'agree' THEN 'taken' END) AS x (state)
      WHERE (s.institution, s.receiver, s.state, s.at, s.sqlstate, s.reason)
            IS DISTINCT FROM (t.institution, t.receiver, x.state, (w.a).at, (w.a).sqlstate, (w.a).reason)

@@ -67,7 +67,7 @@ BEGIN
     SELECT to_jsonb(a)::text INTO STRICT c.act FROM dcep.act AS a WHERE a.id = act_id;
     INSERT INTO dcep.fraud_case SELECT c.*;
     -- What the registry cannot know the node says: it begins there.
-    INSERT INTO dcep.fraud_account (report, institution, given)
+    INSERT INTO dcep.claim_account (claim, institution, given)
     VALUES (c.report, CASE WHEN c.amount IS NULL THEN c.origin ELSE 1 END, COALESCE(c.amount, 0));
     RETURN c;
 END
@@ -103,14 +103,14 @@ $$;
 COMMENT ON FUNCTION dcep.tell_ends(dcep.fraud_case, dcep.stolen_end[]) IS
 'Internal: what a trace for a case has found, as messages tell it; what left this node is noted';
 
-CREATE FUNCTION dcep.add_to_account(c dcep.fraud_case, institution integer, told jsonb) RETURNS void
+CREATE FUNCTION dcep.add_to_account(claim bigint, institution integer, told jsonb) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    UPDATE dcep.fraud_account AS a
+    UPDATE dcep.claim_account AS a
        SET held = a.held + (told ->> 'held')::bigint, at_institution = a.at_institution + (told ->> 'at_institution')::bigint,
            outside = a.outside + (told ->> 'outside')::bigint, redeemed = a.redeemed + (told ->> 'redeemed')::bigint
-     WHERE a.report = c.report AND a.institution = add_to_account.institution
+     WHERE a.claim = add_to_account.claim AND a.institution = add_to_account.institution
 $$;
-COMMENT ON FUNCTION dcep.add_to_account(dcep.fraud_case, integer, jsonb) IS 'Internal: adds what a node has found to its account in a case';
+COMMENT ON FUNCTION dcep.add_to_account(bigint, integer, jsonb) IS 'Internal: adds what a node has found to its account of a claim';
 
 -- Notes that a node is to follow more of a payment, and returns how much it was to follow before.
 CREATE FUNCTION dcep.add_share(c dcep.fraud_case, paid dcep.crossing, institution integer, share bigint) RETURNS bigint
@@ -143,7 +143,7 @@ CREATE FUNCTION dcep.cap_held(c dcep.fraud_case, ends dcep.stolen_end[]) RETURNS
           FROM dcep.held_wallets(ends) AS f CROSS JOIN LATERAL unnest(f.wallets, f.amounts) AS h (wallet, amount)
           LEFT JOIN (SELECT e.target, sum(e.amount) AS amount
                        FROM dcep.control_effect AS e
-                      WHERE e.order_id IN (SELECT o.order_id FROM dcep.fraud_hold AS o WHERE o.report = c.report)
+                      WHERE e.order_id IN (SELECT o.order_id FROM dcep.claim_hold AS o WHERE o.claim = c.report)
                       GROUP BY e.target) AS b ON b.target = h.wallet::bigint)
     SELECT array_agg(ROW(e.fate, e.wallet, e.institution, e.transfer, e.tainted)::dcep.stolen_end) FROM (
         SELECT u.fate, u.wallet, u.institution, u.transfer, u.tainted FROM unnest(ends) AS u WHERE u.fate <> 'held'
@@ -156,9 +156,26 @@ $$;
 COMMENT ON FUNCTION dcep.cap_held(dcep.fraud_case, dcep.stolen_end[]) IS
 'Internal: what was found in wallets, no more of each than it holds less what is held there for the case already; the rest is not held';
 
+-- From now on, for what a payment has brought: what is held, of whom and until when is said already.
+CREATE FUNCTION dcep.hold_for_claim(o dcep.control_order, claim bigint, paid dcep.crossing) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    o.id := nextval('dcep.act_id_seq');
+    o.imposed_at := clock_timestamp();
+    o.valid_from := o.imposed_at;
+    PERFORM dcep.put_into_effect(o);
+    -- The supervisor's key is not here: the operator signs that it does as it was told.
+    PERFORM dcep.enter_act(dcep.own_institution(), o.id, 'impose', o.case_no, jsonb_strip_nulls(to_jsonb(o)));
+    INSERT INTO dcep.control_order SELECT o.*;
+    INSERT INTO dcep.claim_hold VALUES (o.id, hold_for_claim.claim, paid.origin, paid.transfer);
+END
+$$;
+COMMENT ON FUNCTION dcep.hold_for_claim(dcep.control_order, bigint, dcep.crossing) IS
+'Internal: imposes an order of this node by which it holds money for a claim. Errors: 55000';
+
 -- The hold, by the terms of the report.
 CREATE FUNCTION dcep.hold_for_case(c dcep.fraud_case, paid dcep.crossing, ends dcep.stolen_end[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     o dcep.control_order;
 BEGIN
@@ -166,19 +183,12 @@ BEGIN
     IF o.wallets = '{}' THEN
         RETURN;
     END IF;
-    o.id := nextval('dcep.act_id_seq');
     o.supervisor := c.supervisor;
     o.kind := 'hold_amount';
     o.case_no := c.case_no;
-    o.imposed_at := clock_timestamp();
-    o.valid_from := o.imposed_at;
     o.valid_until := c.valid_until;
     o.fraud := paid.local_transfer;
-    PERFORM dcep.put_into_effect(o);
-    -- The supervisor's key is not here: the operator signs that it does as it was told.
-    PERFORM dcep.enter_act(dcep.own_institution(), o.id, 'impose', o.case_no, jsonb_strip_nulls(to_jsonb(o)));
-    INSERT INTO dcep.control_order SELECT o.*;
-    INSERT INTO dcep.fraud_hold VALUES (o.id, c.report, paid.origin, paid.transfer);
+    PERFORM dcep.hold_for_claim(o, c.report, paid);
 END
 $$;
 COMMENT ON FUNCTION dcep.hold_for_case(dcep.fraud_case, dcep.crossing, dcep.stolen_end[]) IS
@@ -300,21 +310,22 @@ CREATE FUNCTION dcep.pass_share(c dcep.fraud_case, sender integer, paid dcep.cro
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target smallint := dcep.has_now(paid);
-    goes_on boolean := target IS NOT NULL AND c.lifted_at IS NULL AND c.refused IS NULL;
+    -- What was given back to a wallet of the registry's own database is followed no further.
+    goes_on boolean := EXISTS (SELECT FROM dcep.line AS l WHERE l.peer = target) AND c.lifted_at IS NULL AND c.refused IS NULL;
 BEGIN
     PERFORM dcep.add_share(c, paid, CASE WHEN goes_on THEN target ELSE 1 END, share);
-    UPDATE dcep.fraud_account AS a
+    UPDATE dcep.claim_account AS a
        SET passed = a.passed + CASE WHEN goes_on THEN share ELSE 0 END,
            redeemed = a.redeemed + CASE WHEN target IS NULL THEN share ELSE 0 END,
            outside = a.outside + CASE WHEN target IS NOT NULL AND NOT goes_on THEN share ELSE 0 END,
            given = a.given + CASE WHEN goes_on AND target = sender THEN share ELSE 0 END
-     WHERE a.report = c.report AND a.institution = sender;
+     WHERE a.claim = c.report AND a.institution = sender;
     IF NOT goes_on THEN
         RETURN;
     END IF;
     IF target <> sender THEN
-        INSERT INTO dcep.fraud_account AS a (report, institution, given) VALUES (c.report, target, share)
-        ON CONFLICT ON CONSTRAINT fraud_account_pkey DO UPDATE SET given = a.given + excluded.given;
+        INSERT INTO dcep.claim_account AS a (claim, institution, given) VALUES (c.report, target, share)
+        ON CONFLICT ON CONSTRAINT claim_account_pkey DO UPDATE SET given = a.given + excluded.given;
     END IF;
     PERFORM dcep.post_message(target, 'trace', jsonb_build_object('case', to_jsonb(c), 'origin', paid.origin, 'transfer', paid.transfer,
                                                                   'share', share));
@@ -346,7 +357,7 @@ DECLARE
     paid dcep.crossing;
 BEGIN
     PERFORM dcep.require_sum(told, share);
-    PERFORM dcep.add_to_account(c, sender, told);
+    PERFORM dcep.add_to_account(c.report, sender, told);
     -- Several may be told of it.
     PERFORM dcep.lock_lines();
     FOR gone IN SELECT (l ->> 'transfer')::bigint AS transfer, (l ->> 'share')::bigint AS share
@@ -372,7 +383,7 @@ BEGIN
        AND (c.origin, c.transfer) = (sender::smallint, (body ->> 'transfer')::bigint) AND (part > 0) IS DISTINCT FROM (body ? 'refused') THEN
         UPDATE dcep.fraud_case AS f SET amount = part, refused = body ->> 'refused' WHERE f.report = c.report
         RETURNING * INTO c;
-        UPDATE dcep.fraud_account AS a SET given = COALESCE(part, 0) WHERE a.report = c.report AND a.institution = sender;
+        UPDATE dcep.claim_account AS a SET given = COALESCE(part, 0) WHERE a.claim = c.report AND a.institution = sender;
         RETURN;
     END IF;
     UPDATE dcep.fraud_share AS s SET answered = s.answered + part
@@ -428,31 +439,30 @@ BEGIN
     END IF;
     PERFORM dcep.lock_lines();
     PERFORM dcep.post_message(a.institution, 'release', jsonb_build_object('report', c.report, 'act', (SELECT to_jsonb(t) FROM dcep.act AS t WHERE t.id = act_id)))
-       FROM dcep.fraud_account AS a WHERE a.report = c.report AND a.institution <> 1 ORDER BY a.institution;
+       FROM dcep.claim_account AS a WHERE a.claim = c.report AND a.institution <> 1 ORDER BY a.institution;
 END
 $$;
 COMMENT ON FUNCTION dcep.release_across(bigint, bigint) IS
 'Internal: where an order that is lifted was a report on the registry, has the nodes lift their holds. Errors: 55000';
 
-CREATE FUNCTION dcep.release_here(c dcep.fraud_case, act jsonb) RETURNS void
+CREATE FUNCTION dcep.release_holds(claim bigint, case_no text, reason text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     hold bigint;
     act_id bigint;
-    reason text := (act ->> 'body')::jsonb ->> 'reason';
 BEGIN
     FOR hold IN
-        SELECT h.order_id FROM dcep.fraud_hold AS h
-         WHERE h.report = c.report
+        SELECT h.order_id FROM dcep.claim_hold AS h
+         WHERE h.claim = release_holds.claim
            AND NOT EXISTS (SELECT FROM dcep.control_lift AS l WHERE l.order_id = h.order_id) ORDER BY h.order_id
     LOOP
         act_id := nextval('dcep.act_id_seq');
         PERFORM dcep.lift_order(hold, act_id, reason);
-        PERFORM dcep.enter_act(dcep.own_institution(), act_id, 'lift', c.case_no, jsonb_build_object('order', hold, 'reason', reason));
+        PERFORM dcep.enter_act(dcep.own_institution(), act_id, 'lift', case_no, jsonb_build_object('order', hold, 'reason', reason));
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION dcep.release_here(dcep.fraud_case, jsonb) IS 'Internal: lifts what this node holds for a case, by the supervisor''s act';
+COMMENT ON FUNCTION dcep.release_holds(bigint, text, text) IS 'Internal: lifts what this node has held for a claim by orders of its own, as the supervisor has lifted that';
 
 -- A node of an operator: the supervisor has lifted what it had reported.
 CREATE FUNCTION dcep.take_release(body jsonb) RETURNS void
@@ -472,7 +482,7 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM dcep.message_wrong(format('The supervisor has not lifted it: %s.', wrong));
     END IF;
-    PERFORM dcep.release_here(c, body -> 'act');
+    PERFORM dcep.release_holds(c.report, c.case_no, (body -> 'act' ->> 'body')::jsonb ->> 'reason');
 END
 $$;
 COMMENT ON FUNCTION dcep.take_release(jsonb) IS 'Internal: takes the message that a supervisor has lifted what it had reported. Errors: LG701';
@@ -551,18 +561,18 @@ $$;
 COMMENT ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) IS
 'Reports a payment of another node, on the registry: by the institution whose node it was made on, and its transfer there. The node that has the money follows and holds it, within the supervisor''s agreements as they are known there, and so on from node to node. Returns an order''s id, for dcep.fraud_status() and dcep.lift(). Methods: haircut, fifo, poison. By a supervisor. Errors: 22004, 22023, 42501, 55000 (no such node, reported already)';
 
-CREATE FUNCTION dcep.fraud_status(report bigint, OUT institution smallint, OUT held bigint, OUT under_way bigint, OUT at_institution bigint,
+CREATE FUNCTION dcep.fraud_status(claim bigint, OUT institution smallint, OUT held bigint, OUT under_way bigint, OUT at_institution bigint,
                                   OUT outside bigint, OUT redeemed bigint, OUT recovered bigint) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.institution, a.held, a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed - a.recovered,
            a.at_institution, a.outside, a.redeemed, a.recovered
-      FROM dcep.fraud_case AS c JOIN dcep.fraud_account AS a USING (report)
-     WHERE c.report = fraud_status.report AND (dcep.caller_acts_for(c.supervisor) OR dcep.caller_acts_for(1))
+      FROM dcep.control_order AS o JOIN dcep.claim_account AS a ON a.claim = o.id
+     WHERE o.id = fraud_status.claim AND (dcep.caller_acts_for(o.supervisor) OR dcep.caller_acts_for(1))
        AND (a.institution <> 1 OR a.redeemed > 0 OR a.outside > 0)
      ORDER BY a.institution
 $$;
 COMMENT ON FUNCTION dcep.fraud_status(bigint) IS
-'What has become of a payment that was reported with dcep.report_payment(), node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further, not there any more when it was to be recovered); redeemed; recovered, that is held by this node, given back, and arrived. All columns of all rows add up to the amount reported, once its node has said how much that is. For the supervisor who reported it, and the central bank';
+'What has become of a payment that was reported with dcep.report_payment(), node by node, minor units: held; under way, or not followed yet; in the operator''s own wallets; not held (outside the supervisor''s agreements, followed no further, not there any more when it was to be recovered); redeemed; recovered, that is held by this node, given back, and arrived. All columns of all rows add up to the amount reported, once its node has said how much that is. Of an order (hold_amount, freeze_coins) that a node has in effect on wallets or coins, likewise: what it holds at most (9223372036854775807 where it names more), and what has become of that by dcep.recover(). For the supervisor whose report or order it is, and the central bank';
 
 -- --- the way back ---------------------------------------------------------------------------
 

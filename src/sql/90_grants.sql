@@ -199,6 +199,6 @@ GRANT EXECUTE ON FUNCTION dcep.reads_messages(integer), dcep.own_institution(), 
 GRANT EXECUTE ON FUNCTION dcep.report_payment(integer, bigint, text, text, integer) TO dcep_supervisor;
 GRANT EXECUTE ON FUNCTION dcep.fraud_status(bigint), dcep.trace_payment(integer, bigint), dcep.trace_origins(bigint), dcep.crossing_of(bigint)
     TO dcep_supervisor, dcep_central_bank;
-GRANT SELECT ON dcep.fraud_case, dcep.fraud_share, dcep.fraud_account, dcep.fraud_hold, dcep.fraud_recovery, dcep.fraud_payment
+GRANT SELECT ON dcep.fraud_case, dcep.fraud_share, dcep.claim_account, dcep.claim_hold, dcep.claim_recovery, dcep.claim_payment
     TO dcep_central_bank, dcep_auditor;
 GRANT SELECT ON dcep.instructions, dcep.peers, dcep.line, dcep.message, dcep.evidence, dcep.crossing, dcep.holding TO dcep_central_bank, dcep_auditor;

@@ -95,8 +95,9 @@ sub books_close
 	my ($what) = @_;
 	my @operators = grep { $_ != 1 } sort keys %database;
 	my $under_way = query(1, "SELECT COALESCE(sum(amount), 0) FROM dcep.crossing WHERE state = 'pending' AND origin <> 1");
-	my $outstanding = query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount ELSE -amount END) FROM dcep.transfer");
-	my $held = 0;
+	my $outstanding = query(1, "SELECT sum(CASE kind WHEN 'issue' THEN amount WHEN 'redeem' THEN -amount END) FROM dcep.transfer");
+	# What was given back to wallets of the registry's own database.
+	my $held = query(1, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
 	for my $code (@operators)
 	{
 		my $coins = query($code, 'SELECT COALESCE(sum(amount), 0) FROM dcep.coin');
@@ -104,7 +105,7 @@ sub books_close
 		$held += $coins;
 	}
 	is(query($_, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $_") for (1, @operators);
-	is($held + $under_way, $outstanding, "$what: issued less redeemed is what the nodes hold");
+	is($held + $under_way, $outstanding, "$what: issued less redeemed is what wallets hold");
 	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
 	return;
 }

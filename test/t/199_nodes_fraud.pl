@@ -137,7 +137,7 @@ audits('two hops and back');
 
 # All messages again: nothing changes.
 my $state = sub {
-	return join "\n", map { query($_, 'SELECT (SELECT count(*) FROM dcep.control_order), (SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a),
+	return join "\n", map { query($_, 'SELECT (SELECT count(*) FROM dcep.control_order), (SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.claim_account AS a),
 		(SELECT string_agg(s::text, \',\' ORDER BY s) FROM dcep.fraud_share AS s), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } 1, @operators;
 };
 my $was = $state->();
@@ -305,7 +305,7 @@ is(refused(1, "SELECT dcep.take_traced(3, (SELECT $again FROM dcep.message WHERE
 my $told = sub {
 	my ($body) = @_;
 	return refused(1, "DO \$x\$ BEGIN UPDATE dcep.fraud_share SET answered = 0 WHERE report = $report;
-		UPDATE dcep.fraud_account SET held = 0 WHERE report = $report AND institution = 3;
+		UPDATE dcep.claim_account SET held = 0 WHERE claim = $report AND institution = 3;
 		PERFORM dcep.take_traced(3, (SELECT $body FROM dcep.message WHERE kind = 'traced' AND sender = 3 ORDER BY number DESC LIMIT 1)); END \$x\$");
 };
 is($told->("jsonb_set($again, '{held}', '199')"), 'LG701', 'sums that do not add up');
@@ -327,18 +327,18 @@ is($asked->('release', $again), 'LG701', 'lifted before');
 is($asked->('release', "jsonb_set($again, '{report}', '$report')"), 'LG701', 'a lift that the supervisor has not signed');
 
 # And by message: it is quarantined, nothing of it done, the others go on.
-$was = query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a');
+$was = query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.claim_account AS a');
 query(3, "SELECT dcep.post_message(1, 'traced', jsonb_build_object('report', $report, 'origin', 2, 'transfer', 4711, 'share', 5,
 	'held', 5, 'at_institution', 0, 'outside', 0, 'redeemed', 0, 'left', '[]'::jsonb))");
 settle(2, 3);
 is(query(1, 'SELECT sender, kind, sqlstate FROM dcep.evidence'), '3|traced|LG701', 'a node that makes up a case is quarantined');
-is(query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a'), $was, 'and nothing of it is done');
+is(query(1, 'SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.claim_account AS a'), $was, 'and nothing of it is done');
 my $goes_on = pay('victim', 'far', 5);
 settle(2, 4);
 is(query(2, "SELECT state FROM dcep.transfer_status($goes_on)"), 'settled', 'the others go on');
 
 # The audit finds what was altered.
-query(1, "UPDATE dcep.fraud_account SET held = held - 1, outside = outside + 1, given = given + 1 WHERE report = $report AND institution = 2");
+query(1, "UPDATE dcep.claim_account SET held = held - 1, outside = outside + 1, given = given + 1 WHERE claim = $report AND institution = 2");
 is(query(1, 'SELECT check_name, institution FROM dcep.audit() ORDER BY 1'), "fraud account|2\nfraud case|9", 'an account that was altered');
 
 finish_nodes();

@@ -139,7 +139,7 @@ is(account($report), '2|0|0|0|0|0|400 3|0|600|0|0|0|0', 'what has not arrived is
 settle();
 is(balance('victim'), $had + 1000, 'all of it is back');
 is(account($report), '2|0|0|0|0|0|400 3|0|0|0|0|0|600', 'and recovered');
-is(query(1, "SELECT round, institution, amount, state, missing FROM dcep.fraud_recovery WHERE report = $report ORDER BY institution"),
+is(query(1, "SELECT round, institution, amount, state, missing FROM dcep.claim_recovery WHERE claim = $report ORDER BY institution"),
 	"1|2|400|paid|0\n1|3|600|paid|0", 'on record');
 is(recover_refused('supervisor9', $report, 'victim'), '55000', 'it is recovered once');
 is(query(1, as('operator2', "SELECT count(*) FROM dcep.recovery WHERE order_id = $report")), 0, 'operators do not see a report\'s authorities on the registry');
@@ -149,7 +149,7 @@ all_close('recovered');
 # All messages again: nothing changes.
 my $state = sub {
 	return join "\n", map { query($_, 'SELECT (SELECT sum(amount) FROM dcep.coin), (SELECT count(*) FROM dcep.transfer), (SELECT count(*) FROM dcep.act),
-		(SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.fraud_account AS a), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } 1, @operators;
+		(SELECT string_agg(a::text, \',\' ORDER BY a) FROM dcep.claim_account AS a), (SELECT string_agg(l::text, \',\' ORDER BY peer) FROM dcep.line AS l)') } 1, @operators;
 };
 my $was = $state->();
 settle();
@@ -223,7 +223,7 @@ for my $way ([ 'closed', 'LG306' ], [ 'frozen', 'LG202' ], [ 'full', 'LG206' ])
 	is(held('crook'), 'crook 70', "$payee: and is held again");
 	if ($payee eq 'closed')
 	{
-		is(query(1, "SELECT state, sqlstate FROM dcep.fraud_recovery WHERE report = $report AND institution = 3"), 'failed|LG306', 'its own node cannot pay it');
+		is(query(1, "SELECT state, sqlstate FROM dcep.claim_recovery WHERE claim = $report AND institution = 3"), 'failed|LG306', 'its own node cannot pay it');
 		is(held('mule'), 'mule 30', 'and goes on holding');
 		is(account($report), '2|70|0|0|0|0|0 3|30|0|0|0|0|0', 'all is held as before');
 		# From here on node 3 holds nothing more: what it has goes to a wallet of its own.
@@ -239,7 +239,7 @@ for my $way ([ 'closed', 'LG306' ], [ 'frozen', 'LG202' ], [ 'full', 'LG206' ])
 	}
 }
 is(query(2, "SELECT count(*), count(*) FILTER (WHERE status = 'in force') FROM dcep.order_status WHERE case_no = 'case 4'"), '5|1', 'each time by a new hold');
-is(query(2, "SELECT f.transfer = (SELECT max(transfer) FROM dcep.crossing WHERE kind = 'recover') FROM dcep.fraud_hold AS f ORDER BY order_id DESC LIMIT 1"), 't',
+is(query(2, "SELECT f.transfer = (SELECT max(transfer) FROM dcep.crossing WHERE kind = 'recover') FROM dcep.claim_hold AS f ORDER BY order_id DESC LIMIT 1"), 't',
 	'for what came back');
 is(refused(2, "SELECT dcep.transfer('$wallet{crook}', '$wallet{thief}', 1)"), 'LG207', 'it cannot be paid on');
 all_close('held again');
@@ -283,7 +283,7 @@ my $freeze = query(1, as('supervisor8', qq(SELECT dcep.impose('freeze_coins', '{
 settle();
 recover($_, $report, 'heir') for ('supervisor9', 'central');
 settle();
-is(query(1, "SELECT state, sqlstate FROM dcep.fraud_recovery WHERE report = $report"), 'failed|LG207', 'what another supervisor has frozen stays');
+is(query(1, "SELECT state, sqlstate FROM dcep.claim_recovery WHERE claim = $report"), 'failed|LG207', 'what another supervisor has frozen stays');
 is(account($report), '2|50|0|0|0|0|0', 'and is held');
 query(1, as('supervisor8', "SELECT dcep.lift($freeze, 'over')"));
 settle();
@@ -309,12 +309,6 @@ lift($second, 8);
 
 # --- what nodes refuse --------------------------------------------------------------------------------------
 
-my $order = query(1, as('supervisor9', qq(SELECT dcep.impose('hold_amount', '{"wallet": "$wallet{thief}"}', 'case 10', 5))));
-settle();
-is(recover_refused('supervisor9', $order, 'victim'), '0A000', 'an order on another node\'s wallet is no report');
-query(1, as('supervisor9', "SELECT dcep.lift($order, 'over')"));
-settle();
-
 $theft = pay('victim', 'crook', 90);
 pay('crook', 'mule', 60);
 settle();
@@ -338,7 +332,7 @@ my $told = sub {
 	my ($acts, $round, $of) = @_;
 	$round //= 1;
 	$of //= $report;
-	return refused(3, "SELECT dcep.take_recover('{\"report\": $of, \"round\": $round, \"acts\": [" . join(', ', @$acts) . "]}')");
+	return refused(3, "SELECT dcep.take_recover('{\"claim\": $of, \"round\": $round, \"acts\": [" . join(', ', @$acts) . "]}')");
 };
 is($told->([]), 'LG701', 'no act');
 is($told->([$supervisors]), 'LG701', 'one authority alone');
@@ -365,17 +359,17 @@ my $again = sub { my ($kind, $body) = @_; return refused(1, "SELECT dcep.take_$k
 is($again->('recovered', 'body::jsonb'), 'LG701', 'an answer that was given before');
 my $answer = sub {
 	my ($body) = @_;
-	return refused(1, "DO \$x\$ BEGIN UPDATE dcep.fraud_recovery SET state = 'sent' WHERE report = $report AND institution = 3;
-		UPDATE dcep.fraud_account SET held = 60, recovered = 0 WHERE report = $report AND institution = 3; DELETE FROM dcep.fraud_payment WHERE report = $report;
+	return refused(1, "DO \$x\$ BEGIN UPDATE dcep.claim_recovery SET state = 'sent' WHERE claim = $report AND institution = 3;
+		UPDATE dcep.claim_account SET held = 60, recovered = 0 WHERE claim = $report AND institution = 3; DELETE FROM dcep.claim_payment WHERE claim = $report;
 		PERFORM dcep.take_recovered(3, (SELECT body::jsonb || $body FROM dcep.message WHERE kind = 'recovered' AND sender = 3 ORDER BY number DESC LIMIT 1)); END \$x\$");
 };
 is($answer->("'{\"missing\": 1}'"), 'LG701', 'more than was held');
 is($answer->("'{\"missing\": -1, \"here\": 1}'"), 'LG701', 'less than nothing');
 is($answer->("'{\"here\": 60, \"left\": []}'"), 'LG701', 'paid where it does not belong');
-is($again->('recovered', "jsonb_build_object('report', $report, 'round', 7, 'here', 0, 'missing', 0, 'left', '[]'::jsonb)"), 'LG701', 'a round that was not');
+is($again->('recovered', "jsonb_build_object('claim', $report, 'round', 7, 'here', 0, 'missing', 0, 'left', '[]'::jsonb)"), 'LG701', 'a round that was not');
 is(refused(1, "SELECT dcep.take_held_again(2, (SELECT body::jsonb FROM dcep.message WHERE kind = 'held_again' AND sender = 2 ORDER BY number DESC LIMIT 1))"), 'LG701',
 	'held again, again');
-is(refused(1, "SELECT dcep.take_held_again(3, jsonb_build_object('report', $report, 'transfer', (SELECT max(transfer) FROM dcep.fraud_payment WHERE origin = 3),
+is(refused(1, "SELECT dcep.take_held_again(3, jsonb_build_object('claim', $report, 'transfer', (SELECT max(transfer) FROM dcep.claim_payment WHERE origin = 3),
 	'held', 60, 'at_institution', 0, 'outside', 0, 'redeemed', 0, 'left', '[]'::jsonb))"), 'LG701', 'what has arrived');
 all_close('after the attempts');
 
@@ -388,21 +382,21 @@ my $unguarded = sub { my ($tab) = @_; return "ALTER TABLE dcep.$tab DISABLE TRIG
 my $guards = $unguarded->('recovery');
 like(findings(1, "$guards; DELETE FROM dcep.recovery WHERE order_id = $report AND authority = 9"), qr/\brecovery\b/, 'the order of one authority was removed');
 like(findings(1, "$guards; UPDATE dcep.recovery SET authority = 8 WHERE order_id = $report AND authority = 9"), qr/\brecovery\b/, 'or made another\'s');
-is(findings(1, "UPDATE dcep.fraud_recovery SET payee = '$wallet{shop}' WHERE report = $report"), 'recovery, recovery without order', 'another wallet');
-is(findings(1, "DELETE FROM dcep.fraud_payment WHERE report = $report"), 'recovery, recovery without order', 'a payment of which nothing is on record');
-is(findings(1, "UPDATE dcep.fraud_account SET recovered = recovered + 1, given = given + 1, outside = 0 WHERE report = $report AND institution = 3"), 'fraud account, fraud case, recovery',
+is(findings(1, "UPDATE dcep.claim_recovery SET payee = '$wallet{shop}' WHERE claim = $report"), 'recovery, recovery without order', 'another wallet');
+is(findings(1, "DELETE FROM dcep.claim_payment WHERE claim = $report"), 'recovery, recovery without order', 'a payment of which nothing is on record');
+is(findings(1, "UPDATE dcep.claim_account SET recovered = recovered + 1, given = given + 1, outside = 0 WHERE claim = $report AND institution = 3"), 'fraud account, fraud case, recovery',
 	'more was recovered');
-is(findings(1, "UPDATE dcep.fraud_recovery SET state = 'failed' WHERE report = $report AND institution = 2"), 'recovery', 'another state than was answered');
-is(findings(1, "DELETE FROM dcep.fraud_recovery WHERE report = $report AND institution = 2"), 'recovery', 'a recovery that was removed');
+is(findings(1, "UPDATE dcep.claim_recovery SET state = 'failed' WHERE claim = $report AND institution = 2"), 'recovery', 'another state than was answered');
+is(findings(1, "DELETE FROM dcep.claim_recovery WHERE claim = $report AND institution = 2"), 'recovery', 'a recovery that was removed');
 
 # On the node that held it.
 $guards = $unguarded->('recovery');
-is(findings(3, "$guards; DELETE FROM dcep.recovery WHERE authority = 9"), 'recovery, recovery without order', 'the order of one authority was removed');
+is(findings(3, "$guards; DELETE FROM dcep.recovery WHERE authority = 9"), 'lift without act, recovery, recovery without order', 'the order of one authority was removed');
 is(findings(3, "$guards; UPDATE dcep.recovery SET payee = '$wallet{shop}'"), 'recovery', 'or is for another wallet');
-is(findings(3, "UPDATE dcep.fraud_recovery SET payee = '$wallet{shop}' WHERE report = $report"), 'recovery, recovery without order', 'a wallet that nobody named');
-is(findings(3, "DELETE FROM dcep.fraud_recovery WHERE report = $report"), 'recovery, recovery without order', 'a recovery that was removed');
-$guards = $unguarded->('fraud_hold');
-is(findings(3, "$guards; UPDATE dcep.fraud_hold SET report = $second WHERE report = $report"), 'hold without message, recovery', 'what was held for another report');
+is(findings(3, "UPDATE dcep.claim_recovery SET payee = '$wallet{shop}' WHERE claim = $report"), 'recovery, recovery without order', 'a wallet that nobody named');
+is(findings(3, "DELETE FROM dcep.claim_recovery WHERE claim = $report"), 'recovery, recovery without order', 'a recovery that was removed');
+$guards = $unguarded->('claim_hold');
+is(findings(3, "$guards; UPDATE dcep.claim_hold SET claim = $second WHERE claim = $report"), 'hold without message, recovery', 'what was held for another report');
 
 # Its operator pays as if it had been told: with what it holds for a report, and two acts that were good for another.
 my $case = query(3, "SELECT report FROM dcep.fraud_case WHERE case_no = 'case 11'");
@@ -411,7 +405,7 @@ settle();
 $report = report($theft, 'case 13');
 settle();
 is(held('mule'), 'mule 25', 'held for a report');
-query(3, "SELECT dcep.pay_holds(c, 1, '$wallet{shop}', '[$supervisors, $centrals]') FROM dcep.fraud_case AS c WHERE c.report = $report");
+query(3, "SELECT dcep.pay_holds(c, 1, '$wallet{shop}', '[$supervisors, $centrals]') FROM dcep.claim AS c WHERE c.id = $report");
 is(query(3, 'SELECT DISTINCT check_name FROM dcep.audit()'), 'recovery', 'a recovery that no two authorities have ordered');
 query(3, "SELECT dcep.pay_kind('recover', '$wallet{shop}', '$wallet{mule}', 1, NULL)");
 is(query(3, 'SELECT DISTINCT check_name FROM dcep.audit() ORDER BY 1'), "recovery\nrecovery without order", 'and one that no act names');
@@ -434,7 +428,7 @@ settle(2, 4);
 is(account($report), '2|15|0|0|0|0|0', 'held for a last report');
 is(recover('central', $report, 'heir'), '', 'ordered by the central bank');
 query(1, "INSERT INTO dcep.recovery (order_id, authority, payee, act) SELECT order_id, 9, payee, act FROM dcep.recovery WHERE order_id = $report");
-query(1, "SELECT dcep.send_recovery(c, 1, '$wallet{heir}') FROM dcep.fraud_case AS c WHERE c.report = $report");
+query(1, "SELECT dcep.send_recovery($report, 1, '$wallet{heir}')");
 settle(2, 4);
 is(query(2, 'SELECT sender, kind, sqlstate FROM dcep.evidence'), '1|recover|LG701', 'the node takes no such order');
 is(held('crook'), 'crook 15', 'and goes on holding');
