@@ -91,6 +91,7 @@ SELECT (dcep.transfer(t.w('f_poor'), t.w('f_small'), 60)).transfer AS theft2 \gs
 SET ROLE regress_desk;
 SELECT dcep.impose('freeze_coins', jsonb_build_object('coins', ARRAY[:theft2 * 2::bigint]), 'F-2') AS hold2 \gset
 SELECT dcep.impose('no_debit', jsonb_build_object('wallet', t.w('f_small')), 'F-2') AS block \gset
+SELECT dcep.impose('hold_amount', jsonb_build_object('wallet', t.w('f_small')), 'F-2', 5, valid_from => '2098-01-01') AS later \gset
 SELECT dcep.report_fraud(:theft2, 'F-2', 'fifo') AS hold3 \gset
 RESET ROLE;
 INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), t.w('f_poor'), 60);
@@ -106,6 +107,8 @@ SELECT dcep.recover(:hold2, t.w('f_poor'));
 SET ROLE regress_central;
 SELECT dcep.recover(:hold2, t.w('f_poor'));
 RESET ROLE;
+SELECT t.as_role('regress_desk', format('SELECT dcep.recover(%s, %L)', :later, t.w('f_poor')));
+SELECT t.as_role('regress_desk', format('SELECT dcep.lift(%s, ''not needed'')', :later));
 SELECT * FROM t.purse('f_small', 'f_poor');
 
 -- All is gone: into a vault, or redeemed.
