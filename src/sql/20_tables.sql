@@ -1024,7 +1024,7 @@ COMMENT ON COLUMN dcep.crossing.transfer IS 'The transfer there';
 COMMENT ON COLUMN dcep.crossing.payer IS 'Who pays';
 COMMENT ON COLUMN dcep.crossing.payee IS 'Who is paid';
 COMMENT ON COLUMN dcep.crossing.amount IS 'Minor units';
-COMMENT ON COLUMN dcep.crossing.kind IS 'transfer, issue or redeem';
+COMMENT ON COLUMN dcep.crossing.kind IS 'transfer, issue, redeem or recover';
 COMMENT ON COLUMN dcep.crossing.posted_at IS 'When this node made it, or heard of it';
 COMMENT ON COLUMN dcep.crossing.ended_at IS 'When this node knew its end';
 COMMENT ON COLUMN dcep.crossing.local_transfer IS 'On the payee''s node the transfer that credited it; on the payer''s the one that gave it back';
