@@ -236,6 +236,13 @@ require_balance(const DcepTransfer *transfer, const DcepTaintInput *input, int c
 			dcep_trace_raise_damaged(transfer->context.id, "its inputs are worth more than amount and change");
 }
 
+/* Is the payee of this transfer not to be followed? */
+static bool
+ends_at(const Walk *walk, const DcepTransfer *transfer)
+{
+	return walk->limits.last_ones && dcep_idset_has(walk->limits.last_ones, transfer->context.id);
+}
+
 /* Gives an output its taint. One that was never tainted and is not now stays out. */
 static void
 stain(Walk *walk, const DcepTransfer *transfer, int which, const DcepTaint *taint, int depth)
@@ -249,7 +256,11 @@ stain(Walk *walk, const DcepTransfer *transfer, int which, const DcepTaint *tain
 	if (!known)
 	{
 		dcep_trace_describe(transfer, id, &stained->coin);
-		dcep_trace_resolve(walk->fates, &stained->coin, which == DCEP_COIN_CHANGE ? transfer->context.seq + 1 : 1);
+		if (which == DCEP_COIN_PAYEE && ends_at(walk, transfer))
+			stained->coin.state = DCEP_TRACE_STOPPED;
+		else
+			dcep_trace_resolve(walk->fates, &stained->coin,
+							   which == DCEP_COIN_CHANGE ? transfer->context.seq + 1 : 1);
 	}
 	else if (stained->coin.depth == depth && dcep_taint_equal(&stained->taint, taint))
 		return;

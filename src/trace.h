@@ -10,6 +10,7 @@
 #define DCEP_TRACE_H
 
 #include "fate.h"
+#include "idset.h"
 #include "trace_taint.h"
 
 #define DCEP_TRACE_NO_DEPTH PG_INT32_MAX
@@ -22,6 +23,7 @@ typedef enum DcepTraceState
 	DCEP_TRACE_REDEEMED,  /* no coin: value that a redemption destroyed */
 	DCEP_TRACE_ELSEWHERE, /* its owner's node has it, and the trace goes on there */
 	DCEP_TRACE_CUT,		  /* a limit ended the trace here, though it goes on */
+	DCEP_TRACE_STOPPED,	  /* what a transfer paid that the trace was to end at */
 	DCEP_TRACE_LOST		  /* neither live nor consumed: dcep.audit() reports it */
 } DcepTraceState;
 
@@ -42,8 +44,9 @@ typedef struct DcepTracedCoin
 /* What a trace may cost. */
 typedef struct DcepTraceLimits
 {
-	int max_depth; /* coins further away are left out; DCEP_TRACE_NO_DEPTH for any */
-	int max_rows;  /* so many coins at most */
+	int max_depth;				/* coins further away are left out; DCEP_TRACE_NO_DEPTH for any */
+	int max_rows;				/* so many coins at most */
+	const DcepIdSet *last_ones; /* forward: transfers whose payees' coins it ends at; NULL for none */
 } DcepTraceLimits;
 
 /* A trace; palloc'd in the caller's memory context. */

@@ -7,6 +7,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -25,7 +27,8 @@ static const char *const method_names[] =
 
 static const char *const state_names[] = {
 	[DCEP_TRACE_LIVE] = "live",			  [DCEP_TRACE_CONSUMED] = "consumed", [DCEP_TRACE_REDEEMED] = "redeemed",
-	[DCEP_TRACE_ELSEWHERE] = "elsewhere", [DCEP_TRACE_CUT] = "cut",			  [DCEP_TRACE_LOST] = "lost"};
+	[DCEP_TRACE_ELSEWHERE] = "elsewhere", [DCEP_TRACE_CUT] = "cut",			  [DCEP_TRACE_STOPPED] = "stopped",
+	[DCEP_TRACE_LOST] = "lost"};
 
 /* --- arguments ----------------------------------------------------------------- */
 
@@ -350,14 +353,31 @@ put_ends(ReturnSetInfo *result, const DcepTrace *trace)
 	}
 }
 
-/* dcep.trace_ends(transfer, part_from, part, method): where a part of a payment is now, complete or an error */
+/* The transfers that an array names. */
+static const DcepIdSet *
+read_ids(ArrayType *array)
+{
+	DcepIdSet *ids = dcep_idset_create();
+	Datum *id;
+	bool *is_null;
+	int count;
+
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, &is_null, &count);
+	for (int i = 0; i < count; i++)
+		if (!is_null[i])
+			(void) dcep_idset_add(ids, DatumGetInt64(id[i]));
+	return ids;
+}
+
+/* dcep.trace_ends(transfer, part_from, part, method, last_ones): where a part of a payment is now, complete or an error */
 Datum
 dcep_trace_ends(PG_FUNCTION_ARGS)
 {
 	DcepTraceCall call = {.limits = {.max_depth = DCEP_TRACE_NO_DEPTH, .max_rows = DCEP_TRACE_ROWS_MAX}};
 	DcepTrace trace;
 
-	dcep_require_arguments(fcinfo, 0, 4, "transfer, part_from, part and method");
+	dcep_require_arguments(fcinfo, 0, 5, "transfer, part_from, part, method and last_ones");
+	call.limits.last_ones = read_ids(PG_GETARG_ARRAYTYPE_P(4));
 	call.part = (DcepTracePart){.from = PG_GETARG_INT64(1), .amount = PG_GETARG_INT64(2)};
 	call.method = dcep_trace_method(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	begin_call(fcinfo, &call, true);

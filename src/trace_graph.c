@@ -239,6 +239,7 @@ add_rest(DcepGraphNode *node, DcepTraceState state, int64 value)
 			node->redeemed += value;
 			break;
 		case DCEP_TRACE_CUT:
+		case DCEP_TRACE_STOPPED:
 		case DCEP_TRACE_LOST:
 			node->cut += value;
 			break;

@@ -84,12 +84,12 @@ CREATE FUNCTION dcep.trace_live(transfer bigint, method text DEFAULT 'haircut', 
 COMMENT ON FUNCTION dcep.trace_live(bigint, text, integer) IS
 'The live coins that have some of what a transfer''s payee got, and how much: the live rows of dcep.trace_forward(), complete or an error. Errors: 22004, 22023, 42501, 54000 (more than max_rows coins on the way), XX001';
 
-CREATE FUNCTION dcep.trace_ends(transfer bigint, part_from bigint, part bigint, method text,
+CREATE FUNCTION dcep.trace_ends(transfer bigint, part_from bigint, part bigint, method text, last_ones bigint[] DEFAULT '{}',
                                 OUT coin bigint, OUT wallet dcep.wallet_id, OUT tainted bigint, OUT state text)
     RETURNS SETOF record
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dcep_trace_ends';
-COMMENT ON FUNCTION dcep.trace_ends(bigint, bigint, bigint, text) IS
-'Internal: where a part of what a transfer''s payee got is now, in minor units, from part_from on (0 is the beginning; it matters to fifo alone), a part of 0 for all: the rows of dcep.trace_forward() that are not consumed, complete or an error, all wallets shown. Errors: 22004, 22023, 42501, 54000, XX001';
+COMMENT ON FUNCTION dcep.trace_ends(bigint, bigint, bigint, text, bigint[]) IS
+'Internal: where a part of what a transfer''s payee got is now, in minor units, from part_from on (0 is the beginning; it matters to fifo alone), a part of 0 for all: the rows of dcep.trace_forward() that are not consumed, complete or an error, all wallets shown; what the transfers last_ones paid is not followed (state stopped). Errors: 22004, 22023, 42501, 54000, XX001';
 
 -- --- pictures ----------------------------------------------------------------
 

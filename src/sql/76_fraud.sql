@@ -11,33 +11,37 @@ COMMENT ON TYPE dcep.stolen_end IS 'Internal: where stolen value is: fate (held:
 
 -- Where a part of a transfer's value is, coin by coin. Poisoned sums are more than was stolen: no more than that is
 -- taken, and what is here before what is not.
-CREATE FUNCTION dcep.stolen_coins(transfer bigint, part_from bigint, part bigint, method text,
+CREATE FUNCTION dcep.stolen_coins(transfer bigint, part_from bigint, part bigint, method text, last_ones bigint[],
                                   OUT wallet dcep.wallet_id, OUT minted_by bigint, OUT state text, OUT tainted bigint) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH ends AS (
         SELECT e.*, part - COALESCE(sum(e.tainted) OVER (ORDER BY e.state <> 'live', e.coin ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
                                     0) AS missing
-          FROM dcep.trace_ends(stolen_coins.transfer, stolen_coins.part_from, stolen_coins.part, stolen_coins.method) AS e)
+          FROM dcep.trace_ends(stolen_coins.transfer, stolen_coins.part_from, stolen_coins.part, stolen_coins.method, stolen_coins.last_ones) AS e)
     SELECT e.wallet, e.coin / 2, e.state, LEAST(e.tainted, e.missing)::bigint FROM ends AS e WHERE LEAST(e.tainted, e.missing) > 0
 $$;
-COMMENT ON FUNCTION dcep.stolen_coins(bigint, bigint, bigint, text) IS
+COMMENT ON FUNCTION dcep.stolen_coins(bigint, bigint, bigint, text, bigint[]) IS
 'Internal: the rows of dcep.trace_ends(), no more than the part in all. Errors: 22023, 54000';
 
--- What another node has returned goes on from where it came back.
-CREATE FUNCTION dcep.stolen_value(transfer bigint, part_from bigint, part bigint, method text, supervisor integer)
+-- What another node has returned goes on from where it came back. What was given back meanwhile has ended where it
+-- belongs: the wallet that gave it still owes as much, as far as it has it.
+CREATE FUNCTION dcep.stolen_value(transfer bigint, part_from bigint, part bigint, method text, supervisor integer, given_back bigint[] DEFAULT '{}')
     RETURNS SETOF dcep.stolen_end
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found record;
 BEGIN
     FOR found IN
-        SELECT s.*, c.state AS crossing, c.local_transfer AS back, w.class
-          FROM dcep.stolen_coins(transfer, part_from, part, method) AS s
-          LEFT JOIN dcep.wallet AS w ON w.id = s.wallet
-          LEFT JOIN dcep.crossing AS c ON s.state <> 'live' AND c.origin = dcep.own_institution() AND c.transfer = s.minted_by
+        SELECT o.holder AS wallet, s.minted_by, CASE s.state WHEN 'stopped' THEN 'live' ELSE s.state END AS state, s.tainted,
+               c.state AS crossing, c.local_transfer AS back, w.class
+          FROM dcep.stolen_coins(transfer, part_from, part, method, given_back) AS s
+         CROSS JOIN LATERAL (SELECT CASE s.state WHEN 'stopped' THEN (SELECT t.payer FROM dcep.transfer AS t WHERE t.id = s.minted_by)
+                                                 ELSE s.wallet END) AS o (holder)
+          LEFT JOIN dcep.wallet AS w ON w.id = o.holder
+          LEFT JOIN dcep.crossing AS c ON s.state NOT IN ('live', 'stopped') AND c.origin = dcep.own_institution() AND c.transfer = s.minted_by
     LOOP
         IF found.crossing = 'returned' THEN
-            RETURN QUERY SELECT * FROM dcep.stolen_value(found.back, 0, found.tainted, method, supervisor);
+            RETURN QUERY SELECT * FROM dcep.stolen_value(found.back, 0, found.tainted, method, supervisor, given_back);
         ELSE
             RETURN NEXT (CASE WHEN found.state = 'live' AND found.class = 0 THEN 'at_institution'
                               WHEN found.state = 'live' AND dcep.is_agreed(supervisor, dcep.institution(found.wallet), 'hold_amount') THEN 'held'
@@ -48,12 +52,13 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION dcep.stolen_value(bigint, bigint, bigint, text, integer) IS
-'Internal: where a part of the value of a transfer''s payee coin is now, and what can be held of it for a supervisor; what was returned to this node is followed on. Errors: 22023, 54000';
+COMMENT ON FUNCTION dcep.stolen_value(bigint, bigint, bigint, text, integer, bigint[]) IS
+'Internal: where a part of the value of a transfer''s payee coin is now, and what can be held of it for a supervisor; what was returned to this node is followed on, what the transfers given_back paid is looked for in their payers'' wallets. Errors: 22023, 54000';
 
 -- Follows, holds on, and follows again until nothing has moved on meanwhile. Each wallet that is reached
 -- is touched, so that payments which begin now are refused, and those under way are waited for.
-CREATE FUNCTION dcep.follow_stolen(transfer bigint, part_from bigint, part bigint, method text, supervisor integer) RETURNS dcep.stolen_end[]
+CREATE FUNCTION dcep.follow_stolen(transfer bigint, part_from bigint, part bigint, method text, supervisor integer, given_back bigint[] DEFAULT '{}')
+    RETURNS dcep.stolen_end[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ends dcep.stolen_end[];
@@ -61,7 +66,7 @@ DECLARE
     reached dcep.wallet_id[] := ARRAY[]::dcep.wallet_id[];
 BEGIN
     LOOP
-        ends := ARRAY(SELECT s FROM dcep.stolen_value(transfer, part_from, part, method, supervisor) AS s);
+        ends := ARRAY(SELECT s FROM dcep.stolen_value(transfer, part_from, part, method, supervisor, given_back) AS s);
         found_wallets := ARRAY(SELECT DISTINCT e.wallet FROM unnest(ends) AS e WHERE e.fate = 'held');
         EXIT WHEN found_wallets <@ reached;
         PERFORM FROM dcep.wallet AS w WHERE w.id = ANY (found_wallets) ORDER BY w.id FOR NO KEY UPDATE;
@@ -72,7 +77,7 @@ BEGIN
     RETURN ends;
 END
 $$;
-COMMENT ON FUNCTION dcep.follow_stolen(bigint, bigint, bigint, text, integer) IS
+COMMENT ON FUNCTION dcep.follow_stolen(bigint, bigint, bigint, text, integer, bigint[]) IS
 'Internal: dcep.stolen_value(), with the wallets in which it can be held locked. Errors: 22023, 40P01, 54000';
 
 CREATE FUNCTION dcep.held_wallets(ends dcep.stolen_end[], OUT wallets dcep.wallet_id[], OUT amounts bigint[])

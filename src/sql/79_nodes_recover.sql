@@ -7,7 +7,8 @@
 -- after the other; each act says of which round it is, and is good for that one alone.  A report goes on until its
 -- supervisor lifts it; an order, of which nothing is held or under way any more, is lifted by the act that ordered it last.
 --
--- While money of a report is still being followed, nothing of it is recovered: what is recovered would be followed, too.
+-- While money of a report is still being followed on some nodes, what others hold, of which nothing is under way there, can be
+-- recovered.  A share that comes later to a node that has given something back is not followed to whom that belongs.
 --
 -- Locks on the registry: agreements, the order, what its node was told, the authority's act chain, the case, accounts, lines.  On nodes as in 79_nodes_trace.
 
@@ -102,23 +103,39 @@ $$;
 COMMENT ON FUNCTION dcep.check_claim_agreements(dcep.control_order, integer[], dcep.wallet_id) IS
 'Internal: do the agreements of other supervisors than the claim''s cover the nodes that hold its money? Errors: LG220';
 
+-- A node that is to follow more, has been told to give back what it holds, or has something on its way may hold by now what
+-- the registry does not know of: it waits for a later round.
+CREATE FUNCTION dcep.ready_accounts(claim bigint) RETURNS SETOF dcep.claim_account
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.* FROM dcep.claim_account AS a
+     WHERE a.claim = ready_accounts.claim AND a.held > 0
+       AND NOT EXISTS (SELECT FROM dcep.fraud_share AS s WHERE (s.report, s.institution) = (a.claim, a.institution) AND s.answered < s.share)
+       AND NOT EXISTS (SELECT FROM dcep.claim_recovery AS r WHERE (r.claim, r.institution, r.state) = (a.claim, a.institution, 'sent'))
+       AND NOT EXISTS (SELECT FROM dcep.claim_payment AS p WHERE (p.claim, p.origin) = (a.claim, a.institution) AND NOT p.ended)
+     ORDER BY a.institution
+$$;
+COMMENT ON FUNCTION dcep.ready_accounts(bigint) IS
+'Internal: on the registry, the nodes that hold something for a claim and have nothing of it under way: what they hold is known';
+
 -- Is there something to recover, and may it be now? is_second: with this order the money moves.
 CREATE FUNCTION dcep.check_claim_money(claim bigint, is_second boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    money record;
+    under_way bigint;
 BEGIN
+    IF EXISTS (SELECT FROM dcep.ready_accounts(claim)) THEN
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM dcep.claim_recovery AS r WHERE r.claim = check_claim_money.claim AND r.state = 'sent') THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'a recovery under this order is under way',
-            DETAIL = 'Not all nodes that hold the money have answered.';
+            DETAIL = 'The nodes that hold the money have not answered.';
     END IF;
-    SELECT COALESCE(sum(a.held), 0) AS held,
-           sum(a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed - a.recovered) AS under_way INTO money
+    SELECT sum(a.given - a.held - a.at_institution - a.outside - a.redeemed - a.passed - a.recovered) INTO under_way
       FROM dcep.claim_account AS a WHERE a.claim = check_claim_money.claim;
-    IF is_second AND money.under_way > 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'not all of the money is held yet',
-            DETAIL = format('Of order %s %s is under way.', claim, money.under_way), HINT = 'dcep.fraud_status() says where.';
-    ELSIF money.held = 0 AND (is_second OR COALESCE(money.under_way, 0) = 0) THEN
+    IF is_second AND under_way > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the money is still under way',
+            DETAIL = format('Of order %s %s is under way.', claim, under_way), HINT = 'dcep.fraud_status() says where.';
+    ELSIF COALESCE(under_way, 0) = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'nothing is held that could be recovered',
             DETAIL = format('Order %s.', claim), HINT = 'dcep.fraud_status() says what has become of the money.';
     END IF;
@@ -185,7 +202,7 @@ DECLARE
     total bigint := 0;
 BEGIN
     PERFORM dcep.lock_lines();
-    FOR holder IN SELECT a.* FROM dcep.claim_account AS a WHERE a.claim = send_recovery.claim AND a.held > 0 ORDER BY a.institution LOOP
+    FOR holder IN SELECT * FROM dcep.ready_accounts(claim) LOOP
         INSERT INTO dcep.claim_recovery (claim, round, institution, payee, amount, state)
         VALUES (holder.claim, send_recovery.round, holder.institution, send_recovery.payee, holder.held, 'sent');
         PERFORM dcep.post_message(holder.institution, 'recover', jsonb_build_object('claim', claim, 'round', round, 'acts', acts));
@@ -195,7 +212,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION dcep.send_recovery(bigint, integer, dcep.wallet_id) IS
-'Internal: tells the nodes that hold money of a claim what two authorities have ordered; the sum that they hold. Errors: 55000';
+'Internal: tells the nodes that hold money of a claim, and have nothing of it under way, what two authorities have ordered; the sum that they hold. Errors: 55000';
 
 -- Called by dcep.recover(), which has locked the order.
 CREATE FUNCTION dcep.recover_across(o dcep.control_order, authority integer, payee dcep.wallet_id) RETURNS bigint

@@ -214,6 +214,17 @@ $$;
 COMMENT ON FUNCTION dcep.post_before(dcep.stolen_end[]) IS
 'Internal: posts the messages of payments by which stolen money has left, where they wait for that, and of those made before. The table dcep.line is locked. Errors: 55000, LG101-LG103';
 
+-- By which payments this node has given back what it held for a claim.
+CREATE FUNCTION dcep.given_back(claim bigint) RETURNS bigint[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT t.id::bigint FROM dcep.claim_hold AS h
+                   JOIN dcep.control_lift AS l ON l.order_id = h.order_id
+                   JOIN dcep.act AS a ON a.id = l.act AND a.kind = 'recover'
+                  CROSS JOIN LATERAL jsonb_array_elements_text(a.body::jsonb -> 'transfers') AS t (id)
+                  WHERE h.claim = given_back.claim)
+$$;
+COMMENT ON FUNCTION dcep.given_back(bigint) IS 'Internal: the transfers by which this node has given back what it held for a report';
+
 -- Goes on from the transfer that a payment across has made here. What cannot be followed to its end is not held.
 CREATE FUNCTION dcep.follow_share(c dcep.fraud_case, paid dcep.crossing, part_from bigint, share bigint) RETURNS jsonb
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -223,7 +234,7 @@ DECLARE
     supervisor integer := CASE WHEN c.lifted_at IS NULL AND c.valid_until > clock_timestamp() THEN c.supervisor END;
 BEGIN
     BEGIN
-        ends := dcep.cap_held(c, dcep.follow_stolen(paid.local_transfer, part_from, share, c.method, supervisor));
+        ends := dcep.cap_held(c, dcep.follow_stolen(paid.local_transfer, part_from, share, c.method, supervisor, dcep.given_back(c.report)));
         PERFORM dcep.hold_for_case(c, paid, ends);
     EXCEPTION WHEN program_limit_exceeded THEN
         ends := ARRAY[ROW('outside', NULL, NULL, NULL, share)::dcep.stolen_end];
