@@ -259,8 +259,7 @@ stain(Walk *walk, const DcepTransfer *transfer, int which, const DcepTaint *tain
 		if (which == DCEP_COIN_PAYEE && ends_at(walk, transfer))
 			stained->coin.state = DCEP_TRACE_STOPPED;
 		else
-			dcep_trace_resolve(walk->fates, &stained->coin,
-							   which == DCEP_COIN_CHANGE ? transfer->context.seq + 1 : 1);
+			dcep_trace_resolve(walk->fates, &stained->coin, which == DCEP_COIN_CHANGE ? transfer->context.seq + 1 : 1);
 	}
 	else if (stained->coin.depth == depth && dcep_taint_equal(&stained->taint, taint))
 		return;

@@ -3,12 +3,12 @@
  */
 #include "trace_call.h"
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -25,10 +25,10 @@ PG_FUNCTION_INFO_V1(dcep_trace_ends);
 static const char *const method_names[] =
 	{[DCEP_TRACE_POISON] = "poison", [DCEP_TRACE_HAIRCUT] = "haircut", [DCEP_TRACE_FIFO] = "fifo"};
 
-static const char *const state_names[] = {
-	[DCEP_TRACE_LIVE] = "live",			  [DCEP_TRACE_CONSUMED] = "consumed", [DCEP_TRACE_REDEEMED] = "redeemed",
-	[DCEP_TRACE_ELSEWHERE] = "elsewhere", [DCEP_TRACE_CUT] = "cut",			  [DCEP_TRACE_STOPPED] = "stopped",
-	[DCEP_TRACE_LOST] = "lost"};
+static const char *const state_names[] = {[DCEP_TRACE_LIVE] = "live",		  [DCEP_TRACE_CONSUMED] = "consumed",
+										  [DCEP_TRACE_REDEEMED] = "redeemed", [DCEP_TRACE_ELSEWHERE] = "elsewhere",
+										  [DCEP_TRACE_CUT] = "cut",			  [DCEP_TRACE_STOPPED] = "stopped",
+										  [DCEP_TRACE_LOST] = "lost"};
 
 /* --- arguments ----------------------------------------------------------------- */
 
