@@ -117,18 +117,18 @@ CREATE FUNCTION dcep.net_positions(since timestamptz DEFAULT dcep.day_start(dcep
         SELECT dcep.institution(t.payer)::smallint AS payer, dcep.institution(t.payee)::smallint AS payee,
                count(*) AS n, sum(t.amount) AS amount, 0::numeric AS under_way
           FROM dcep.transfer AS t
-         WHERE t.kind = 'transfer' AND (since IS NULL OR t.created_at >= since) AND (until IS NULL OR t.created_at < until)
+         WHERE t.kind IN ('transfer', 'recover') AND (since IS NULL OR t.created_at >= since) AND (until IS NULL OR t.created_at < until)
            AND dcep.institution(t.payer) <> dcep.institution(t.payee) AND dcep.is_here(t.payer) AND dcep.is_here(t.payee)
          GROUP BY 1, 2
         UNION ALL
         SELECT dcep.institution(c.payer)::smallint, dcep.institution(c.payee)::smallint, count(*), sum(c.amount), 0
           FROM dcep.crossing AS c
-         WHERE c.kind = 'transfer' AND c.state = 'settled'
+         WHERE c.kind IN ('transfer', 'recover') AND c.state = 'settled'
            AND c.ended_at >= COALESCE(since, '-infinity') AND c.ended_at < COALESCE(until, 'infinity')
          GROUP BY 1, 2
         UNION ALL
         SELECT dcep.institution(c.payer)::smallint, dcep.institution(c.payee)::smallint, 0, 0, sum(c.amount)
-          FROM dcep.crossing AS c WHERE c.kind = 'transfer' AND c.ended_at IS NULL
+          FROM dcep.crossing AS c WHERE c.kind IN ('transfer', 'recover') AND c.ended_at IS NULL
          GROUP BY 1, 2),
     side AS (
         SELECT f.payer AS institution, f.payee AS counterparty, f.n AS payments, f.amount AS paid, 0 AS receipts, 0 AS received, f.under_way
@@ -142,7 +142,7 @@ CREATE FUNCTION dcep.net_positions(since timestamptz DEFAULT dcep.day_start(dcep
      GROUP BY s.institution, s.counterparty ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION dcep.net_positions(timestamptz, timestamptz) IS
-'What the wallets of each institution paid to and received from those of each other in a time range (today by default): numbers and sums in minor units, net, which is received less paid, and under_way, what it has paid to nodes that have not answered yet, whatever the range. A pair appears once from either side, and the two nets cancel. A payment across nodes counts from when this node knew that it was settled; one that was returned never does. On the registry, and where one database serves all, these are the positions of all; on an operator''s node its own. For the central bank, supervisors and auditors; an operator is shown its own rows. Reads the journal, and of dcep.crossing what ended in the range, by an index';
+'What the wallets of each institution paid to and received from those of each other in a time range (today by default), by order of authorities (recover) too: numbers and sums in minor units, net, which is received less paid, and under_way, what it has paid to nodes that have not answered yet, whatever the range. A pair appears once from either side, and the two nets cancel. A payment across nodes counts from when this node knew that it was settled; one that was returned never does. On the registry, and where one database serves all, these are the positions of all; on an operator''s node its own. For the central bank, supervisors and auditors; an operator is shown its own rows. Reads the journal, and of dcep.crossing what ended in the range, by an index';
 
 CREATE FUNCTION dcep.anonymous_share(since timestamptz DEFAULT dcep.day_start(dcep.today()), until timestamptz DEFAULT NULL,
                                      OUT institution smallint, OUT wallets bigint, OUT anonymous_wallets bigint, OUT held numeric,

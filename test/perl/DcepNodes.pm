@@ -105,6 +105,18 @@ sub books_close
 		$held += $coins;
 	}
 	is(query($_, 'SELECT * FROM dcep.audit()'), '', "$what: audit of node $_") for (1, @operators);
+	# What an operator should hold, from what the registry lists otherwise.
+	is(query(1, <<'SQL'), '', "$what: holdings are what was issued, less redeemed, and the net positions, less what is under way");
+SELECT h.institution, h.amount, e.amount
+  FROM dcep.holding AS h
+ CROSS JOIN LATERAL (
+       SELECT (SELECT COALESCE(sum(CASE c.kind WHEN 'issue' THEN c.amount ELSE -c.amount END), 0) FROM dcep.crossing AS c
+                WHERE c.state <> 'returned'
+                  AND (c.kind = 'issue' AND dcep.institution(c.payee) = h.institution OR c.kind = 'redeem' AND c.origin = h.institution))
+            + (SELECT COALESCE(sum(p.net - p.under_way), 0) FROM dcep.net_positions(NULL, NULL) AS p
+                WHERE p.institution = h.institution) AS amount) AS e
+ WHERE h.amount <> e.amount
+SQL
 	is($held + $under_way, $outstanding, "$what: issued less redeemed is what wallets hold");
 	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
 	return;
