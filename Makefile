@@ -65,7 +65,8 @@ this := $(lastword $(MAKEFILE_LIST))
 here := $(dir $(this))
 find_here = $(sort $(patsubst $(here)%,%,$(wildcard $(addprefix $(here),$(1)))))
 
-OBJS = $(patsubst %.c,%.o,$(call find_here,src/*.c))
+# json is for the programs beside the extension alone, which has jsonb.
+OBJS = $(patsubst %.c,%.o,$(filter-out src/json.c,$(call find_here,src/*.c)))
 OUR_HEADERS = $(call find_here,src/*.h)
 
 # The install script is the pieces in name order; update scripts stand beside them under their full name.
@@ -79,7 +80,7 @@ DOCS := $(call find_here,monitoring/*.yaml)
 
 # A program of its own, that knows nothing of PostgreSQL.
 SIGNER = dcep-signer
-SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,act.c codec.c crypto.c note.c opening.c)
+SIGNER_SOURCES = $(call find_here,signer/*.c) $(addprefix src/,act.c codec.c crypto.c json.c note.c opening.c)
 EXTRA_CLEAN += $(SIGNER)
 
 # setup makes the ledger that the other tests use; they run one after another in one database.
@@ -101,7 +102,7 @@ include $(PGXS)
 $(OBJS) $(OBJS:.o=.bc): $(OUR_HEADERS)
 
 # dcep-verify is a program without a server: the plain modules are compiled a second time, without the server's flags.
-PLAIN = bundle codec crypto entry note opening tree
+PLAIN = act bundle codec crypto entry json note opening tree
 VERIFY_OBJS = $(patsubst %,verify/plain-%.o,$(PLAIN)) $(patsubst %.c,%.o,$(call find_here,verify/*.c))
 VERIFY_HEADERS = $(call find_here,verify/*.h)
 VERIFY_VERSION = $(patsubst dcep--%.sql,%,$(SCRIPT))

@@ -1,46 +1,15 @@
 /*
  * coin_command.c: dcep-verify coin: coins by themselves.
  */
+#include "coin.h"
 #include "commands.h"
 #include "input.h"
-#include "opening.h"
 #include "report.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define COINS_LEN_MAX 1000000000 /* bytes of a file of coins */
-
-/* Reads a coin's text. NULL, or what is wrong with it. */
-static const char *
-read_coin(DcepSpan text, DcepSignedCoin *coin)
-{
-	uint8_t bytes[DCEP_COIN_TEXT_MAX];
-	size_t len;
-
-	if (!dcep_coin_text_begins(text.at, text.len))
-		return "A coin begins with dcep1.";
-	if (text.len > DCEP_COIN_TEXT_MAX)
-		return "No coin is as long.";
-	return dcep_coin_text_get(text.at, text.len, bytes, &len, coin);
-}
-
-/* Verifies a coin's signature. NULL, or the check that it fails and why. */
-static const char *
-find_defect(const Keys *signers, const DcepSignedCoin *coin, const char **check)
-{
-	uint8_t root[DCEP_HASH_LEN];
-	DcepKeyPair *pair;
-	const char *wrong = keys_trust(signers, coin->coin.issuer, (int) coin->coin.key_number, coin->coin.suite,
-								   coin->coin.minted_at, &pair);
-
-	*check = "key";
-	if (wrong != NULL)
-		return wrong;
-	*check = "signature";
-	require_crypto(dcep_signed_coin_root(coin, root));
-	return is_valid(dcep_root_verify(pair, root, coin->signature)) ? NULL : "The signature does not match the coin.";
-}
 
 /* Verifies a coin, which stands somewhere. */
 static void
@@ -49,10 +18,10 @@ verify_coin(const Options *options, DcepSpan text, const char *where, unsigned l
 	DcepSignedCoin signed_coin;
 	const DcepCoin *coin = &signed_coin.coin;
 	const char *check = "damaged";
-	const char *wrong = read_coin(text, &signed_coin);
+	const char *wrong = coin_read(text, &signed_coin);
 
 	if (wrong == NULL)
-		wrong = find_defect(&options->trust.signers, &signed_coin, &check);
+		wrong = coin_verify(&options->trust.signers, &signed_coin, &check);
 	if (wrong != NULL)
 		report_defect(check, "%s %lu: %s", where, number, wrong);
 	else

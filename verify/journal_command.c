@@ -4,9 +4,12 @@
  * A table by itself first, then what they have to do with each other.  Each
  * step leaves in the ledger what the next one needs.
  */
+#include "answers.h"
 #include "batches.h"
 #include "chains.h"
 #include "commands.h"
+#include "covers.h"
+#include "holdings.h"
 #include "reserves.h"
 #include "seals.h"
 #include "spends.h"
@@ -14,9 +17,10 @@
 
 #include "report.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#define LEDGER_COLUMNS 2
+#define LEDGER_COLUMNS 3
 
 /* Opens a table without which nothing can be verified. */
 static void
@@ -37,20 +41,24 @@ find_table(Table *table, const char *dir, const char *name, const char *what)
 	return false;
 }
 
-/* Reads what the ledger counts in. */
+/* Reads what the ledger counts in, and whose database it is. */
 static void
 read_ledger(Ledger *ledger, const char *dir)
 {
 	Table table;
 	Cursor cursor;
+	int own;
 
 	require_table(&table, dir, "ledger");
 	cursor = cursor_of_table(&table);
 	if (!cursor_next(&cursor, LEDGER_COLUMNS) || cursor.row.column[0].data == NULL ||
-		cursor.row.column[0].len != DCEP_CURRENCY_LEN || !row_int(cursor.row.column[1], 0, 18, &ledger->exponent))
-		fail("%s: ledger.copy does not say what the ledger counts in", dir);
+		cursor.row.column[0].len != DCEP_CURRENCY_LEN || !row_int(cursor.row.column[1], 0, 18, &ledger->exponent) ||
+		!row_int(cursor.row.column[2], 1, INSTITUTIONS - 1, &own))
+		fail("%s: ledger.copy does not say what the ledger counts in, and whose it is", dir);
 	memcpy(ledger->currency, cursor.row.column[0].data, DCEP_CURRENCY_LEN);
 	cursor_end(&cursor);
+	require_table(&table, dir, "institution");
+	node_read(&ledger->node, own, &table);
 }
 
 /* Chooses the keys of institutions: those that somebody trusts, or else the export's own. */
@@ -86,6 +94,28 @@ open_ledger(Ledger *ledger, const Trust *trust, const char *dir)
 	ledger->has_chains = find_table(&ledger->chains, dir, "wallet_chain", "the ends of chains are");
 	if (find_table(&ledger->devices, dir, "device_key", "signatures of devices are"))
 		keys_of_table(&ledger->device_keys, &ledger->devices, true);
+}
+
+/* Verifies what a node has told others and heard from them, and what went to them and came. */
+static void
+verify_node(const Ledger *ledger, const Totals *totals, const char *dir)
+{
+	static Messages messages;
+	static Crossings crossings;
+	Table holdings;
+
+	require_table(&messages.messages, dir, "message");
+	require_table(&messages.lines, dir, "line");
+	require_table(&holdings, dir, "holding");
+	crossings.has_table = find_table(&crossings.table, dir, "crossing", "what is on record of payments across is");
+	messages_verify(ledger, &messages);
+	crossings_collect(ledger, &messages, &crossings);
+	covers_verify(&crossings);
+	answers_verify(&crossings);
+	holdings_verify(&crossings, totals, &holdings);
+	if (messages.waiting > 0)
+		report_line("note: %" PRIu64 " messages have come and were not taken; they count for nothing",
+					messages.waiting);
 }
 
 /* Verifies the log, where the export has it. */
@@ -126,7 +156,9 @@ command_journal(const Options *options)
 	spends_verify(&ledger, &totals);
 	reserves_verify(&ledger, &totals);
 	totals_of_journal(&ledger, &totals);
-	totals_verify(&totals);
+	totals_verify(&ledger.node, &totals);
+	if (ledger.node.is_one_of_many)
+		verify_node(&ledger, &totals, dir);
 	verify_log(&ledger, options, dir);
 	totals_say(&ledger, &totals);
 }

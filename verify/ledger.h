@@ -11,6 +11,7 @@
 #include "export.h"
 #include "journal_row.h"
 #include "keys.h"
+#include "node.h"
 
 #include <stdatomic.h>
 
@@ -53,6 +54,7 @@ typedef struct Ledger
 	int jobs;
 	char currency[DCEP_CURRENCY_LEN];
 	int exponent;
+	Node node;
 	Table transfers;
 	Table batches;
 	Table coins;

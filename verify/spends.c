@@ -54,18 +54,18 @@ consume(const Ledger *ledger, const Record *record, int64_t coin)
 	return record_minted(minter, which);
 }
 
-/* Follows the inputs of a transfer, and adds it up. */
+/* Follows the inputs of a transfer, and adds it up. What another node has paid consumed its coins there. */
 static void
 check_inputs(const Ledger *ledger, const Record *record, const DcepContext *context)
 {
-	bool is_issue = record->kind == DCEP_KIND_ISSUE;
+	bool mints = record->kind == DCEP_KIND_ISSUE || !node_has(&ledger->node, record->payer);
 	Sum spent = (Sum) record->amount + record->change;
 	Sum consumed = 0;
 	char text[2][SUM_ROOM];
 
 	for (uint32_t i = 0; i < context->input_count; i++)
 		consumed += consume(ledger, record, context->inputs[i]);
-	if (is_issue ? context->input_count != 0 || record->change != 0 : consumed != spent)
+	if (mints ? context->input_count != 0 || record->change != 0 : consumed != spent)
 		report_defect("unbalanced", "transfer %" PRId64 ": Its inputs are worth %s, amount and change %s.", record->id,
 					  sum_text(consumed, text[0]), sum_text(spent, text[1]));
 }
@@ -105,6 +105,8 @@ check_live(const Ledger *ledger, int64_t coin, int64_t owner, int64_t amount)
 		return;
 	if (minter == NULL || record_minted(minter, which) == 0)
 		report_defect("unminted", "coin %" PRId64 ": It is live, and no transfer minted it.", coin);
+	else if (!node_has(&ledger->node, record_owner(minter, which)))
+		report_defect("live", "coin %" PRId64 ": It is live, and left for another node.", coin);
 	else if (record_mark(minter, (unsigned) MARK_LIVE << which))
 		report_defect("twice", "coin %" PRId64 ": It stands among the live coins twice.", coin);
 	else if (record_owner(minter, which) != owner)
@@ -139,18 +141,19 @@ check_coins(const Ledger *ledger, Totals *totals)
 	cursor_end(&cursor);
 }
 
-/* What became of a coin that a transfer minted? */
+/* What became of a coin that a transfer minted? One that left for another node is neither live here nor consumed. */
 static void
-check_fate(const Record *record, int which)
+check_fate(const Node *node, const Record *record, int which)
 {
 	int64_t coin = record->id * 2 + which;
 	bool is_live = record_has(record, (unsigned) MARK_LIVE << which);
+	bool is_here = node_has(node, record_owner(record, which));
 
 	if (record_has(record, (unsigned) MARK_TWICE << which))
 		report_defect("respent", "coin %" PRId64 ": It was consumed more than once.", coin);
 	if (is_live && record_has(record, (unsigned) MARK_CONSUMED << which))
 		report_defect("respent", "coin %" PRId64 ": It was consumed and is live.", coin);
-	if (!is_live && !record_has(record, (unsigned) MARK_CONSUMED << which))
+	if (is_here && !is_live && !record_has(record, (unsigned) MARK_CONSUMED << which))
 		report_defect("lost", "coin %" PRId64 ": It is neither live nor was it consumed.", coin);
 }
 
@@ -167,6 +170,6 @@ spends_verify(Ledger *ledger, Totals *totals)
 
 		for (int which = DCEP_COIN_PAYEE; record->kind != 0 && which <= DCEP_COIN_CHANGE; which++)
 			if (record_minted(record, which) != 0)
-				check_fate(record, which);
+				check_fate(&ledger->node, record, which);
 	}
 }

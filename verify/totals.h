@@ -22,8 +22,8 @@ typedef struct Totals
 
 /* Adds all transfers. */
 extern void totals_of_journal(const Ledger *ledger, Totals *totals);
-/* issued - redeemed = live coins = reserve debits, for all and for each operator. */
-extern void totals_verify(const Totals *totals);
+/* issued - redeemed = live coins = reserve debits, for all and for each operator; of nodes what each of them can say of that. */
+extern void totals_verify(const Node *node, const Totals *totals);
 /* What was issued, redeemed, and is live, as a line. */
 extern void totals_say(const Ledger *ledger, const Totals *totals);
 

@@ -12,8 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CENTRAL_BANK 1
-
 /* --- hash and signature ---------------------------------------------------------- */
 
 /* Is the row what was hashed? */
@@ -35,7 +33,14 @@ check_hash(const Ledger *ledger, const Transfer *transfer)
 	return false;
 }
 
-/* Is the hash what the payer's institution signed, with a key that was valid? */
+/* The institution that signs a transfer: the payer's; of what another node's wallet has paid the payee's. */
+static int
+signer_of(const Node *node, const DcepContext *context)
+{
+	return dcep_wallet_institution(node_has(node, context->payer) ? context->payer : context->payee);
+}
+
+/* Is the hash what the institution that has to has signed, with a key that was valid? */
 static void
 check_signature(const Ledger *ledger, const Transfer *transfer)
 {
@@ -46,7 +51,7 @@ check_signature(const Ledger *ledger, const Transfer *transfer)
 
 	if (wrong != NULL)
 		report_defect("key", "transfer %" PRId64 ": %s", context->id, wrong);
-	if (transfer->issuer != dcep_wallet_institution(context->payer))
+	if (transfer->issuer != signer_of(&ledger->node, context))
 		report_defect("signature", "transfer %" PRId64 ": It was not signed by the payer's institution.", context->id);
 	if (transfer->batch != 0)
 		wrong = batches_claim(ledger, transfer);
@@ -121,7 +126,7 @@ check_device(const Ledger *ledger, const DcepContext *context)
 
 /* Are these parties such as a transfer of this kind has? */
 static void
-check_parties(const Transfer *transfer)
+check_parties(const Node *node, const Transfer *transfer)
 {
 	const DcepContext *context = &transfer->context;
 	const char *wrong = NULL;
@@ -137,6 +142,8 @@ check_parties(const Transfer *transfer)
 		wrong = "It was not issued by the central bank.";
 	else if (context->kind == DCEP_KIND_REDEEM && dcep_wallet_institution(context->payee) != CENTRAL_BANK)
 		wrong = "It was not redeemed at the central bank.";
+	else if (context->kind == DCEP_KIND_RETURN && node_has(node, context->payer))
+		wrong = "Only a payment to another node comes back.";
 	if (wrong != NULL)
 		report_defect("parties", "transfer %" PRId64 ": %s", context->id, wrong);
 }
@@ -179,7 +186,7 @@ read_piece(void *context, uint32_t piece)
 		if (check_hash(ledger, &transfer))
 			check_signature(ledger, &transfer);
 		check_device(ledger, &transfer.context);
-		check_parties(&transfer);
+		check_parties(&ledger->node, &transfer);
 	}
 	cursor_end(&cursor);
 }

@@ -145,3 +145,62 @@ json_text(DcepSpan value, DcepSpan *text)
 	*text = (DcepSpan){value.at + 1, value.len - 2};
 	return true;
 }
+
+/* What stands for one character behind a backslash; 0 for others. */
+static char
+unescape(char c)
+{
+	static const char names[] = "\"\\/bfnrt";
+	static const char characters[] = "\"\\/\b\f\n\r\t";
+	const char *found = c == '\0' ? NULL : strchr(names, c);
+
+	return found == NULL ? 0 : characters[found - names];
+}
+
+/* Takes four hexadecimal digits of a control character, the only ones that PostgreSQL writes in this way; 0 for others. */
+static char
+take_control(DcepSpan *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *low = text->len < 4 ? NULL : memchr(digits, text->at[3], 16);
+
+	if (low == NULL || memcmp(text->at, "00", 2) != 0 || (text->at[2] != '0' && text->at[2] != '1'))
+		return 0;
+	(void) take_span(text, 4);
+	return (char) ((text->at[-2] - '0') * 16 + (low - digits));
+}
+
+/* Takes the next byte of a text; false where what is escaped is nothing that PostgreSQL escapes. */
+static bool
+take_byte(DcepSpan *text, char *byte)
+{
+	*byte = *take_span(text, 1).at;
+	if (*byte != '\\')
+		return true;
+	if (text->len == 0)
+		return false;
+	*byte = *take_span(text, 1).at;
+	*byte = *byte == 'u' ? take_control(text) : unescape(*byte);
+	return *byte != 0;
+}
+
+/* Is a value this text? */
+bool
+json_is_text(DcepSpan value, DcepText text)
+{
+	uint32_t at = 0;
+
+	if (text.data == NULL)
+		return dcep_span_is(value, "null");
+	if (value.len < 2 || string_length(value) != value.len)
+		return false;
+	value = (DcepSpan){value.at + 1, value.len - 2};
+	while (value.len > 0)
+	{
+		char byte;
+
+		if (!take_byte(&value, &byte) || at == text.len || byte != text.data[at++])
+			return false;
+	}
+	return at == text.len;
+}
