@@ -19,13 +19,18 @@ report(const char *check, const Crossing *crossing, const char *sentence)
 
 /* --- messages ------------------------------------------------------------------------- */
 
-/* An operator's node: of a payment that was made elsewhere. */
+/* An operator's node: has the registry ended what this node has told of, and has this node answered what it was asked? */
 static void
-check_operator(const Crossing *crossing)
+check_operator(const Node *node, const Crossing *crossing)
 {
-	if (crossing->credit != NULL && crossing->answer == NULL)
+	if (crossing->origin == node->own)
+	{
+		if (crossing->end != NULL && crossing->pay == NULL)
+			report("unasked", crossing, "The registry has ended it, and this node has not told of it.");
+	}
+	else if (crossing->credit != NULL && crossing->answer == NULL)
 		report("unanswered", crossing, "The registry asks for it, and this node has neither accepted nor declined it.");
-	if (crossing->credit == NULL && crossing->answer != NULL)
+	else if (crossing->credit == NULL && crossing->answer != NULL)
 		report("unasked", crossing, "This node has answered for it, and the registry has not asked.");
 }
 
@@ -77,8 +82,7 @@ check_messages(const Node *node, const Crossing *crossing)
 {
 	if (!node_is_registry(node))
 	{
-		if (crossing->origin != node->own)
-			check_operator(crossing);
+		check_operator(node, crossing);
 		return;
 	}
 	check_passed_on(crossing);

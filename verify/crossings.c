@@ -313,7 +313,7 @@ told_of_record(int origin, const Record *record)
 				  .amount = record->amount};
 }
 
-/* The payment. */
+/* The payment, by whatever tells most surely of it. */
 Told
 crossing_payment(const Crossing *crossing)
 {
@@ -321,7 +321,9 @@ crossing_payment(const Crossing *crossing)
 		return told_of_record(crossing->origin, crossing->left);
 	if (crossing->pay != NULL)
 		return crossing->pay->told;
-	return crossing->credit == NULL ? (Told){0} : crossing->credit->told;
+	if (crossing->credit != NULL)
+		return crossing->credit->told;
+	return crossing->entered == NULL ? (Told){0} : told_of_record(crossing->origin, crossing->entered);
 }
 
 /* Are the two the same, as far as both say it? */

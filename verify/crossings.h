@@ -40,7 +40,7 @@ typedef struct Crossings
 /* Brings together what is known. Messages were verified; the table is open, where there is one. */
 extern void crossings_collect(const Ledger *ledger, const Messages *messages, Crossings *crossings);
 
-/* The payment as the journal has it that it was made in, else as a message tells of it; origin 0 where nothing does. */
+/* The payment as the journal has it that it was made in, else as a message tells of it, else as it was entered; origin 0 where nothing does. */
 extern Told crossing_payment(const Crossing *crossing);
 /* Are payer, payee, amount and kind the same, as far as both say them? */
 extern bool told_is_same(const Told *told, const Told *other);

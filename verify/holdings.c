@@ -12,6 +12,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define HOLDING_COLUMNS 2
 
@@ -74,7 +75,7 @@ check_operator(const Crossings *crossings, const Totals *totals)
 	report_line("node %04d: came %s, left %s, of which %s came back and %s are under way; live coins %s", node->own,
 				sum_text(flow.came, text[0]), sum_text(flow.left, text[1]), sum_text(flow.back, text[2]),
 				sum_text(flow.under_way, text[3]), sum_text(live, text[4]));
-	report_line("holding %04d: %s, after message %" PRId64 " of this node and message %" PRId64 " to it", node->own,
+	report_line("holding %04d: %s; after message %" PRId64 " of this node and message %" PRId64 " to it", node->own,
 				sum_text(due + flow.untold, text[0]), line == NULL ? 0 : line->posted, line == NULL ? 0 : line->taken);
 }
 
@@ -84,6 +85,7 @@ check_operator(const Crossings *crossings, const Totals *totals)
 typedef struct Registered
 {
 	Sum holding[INSTITUTIONS];
+	Sum untold[INSTITUTIONS]; /* of that, what the operator has not been told of yet */
 	bool is_on_record[INSTITUTIONS];
 	Sum under_way; /* between two operators */
 } Registered;
@@ -94,8 +96,14 @@ static Registered registered;
 static void
 add_own(const Node *node, const Crossing *crossing)
 {
-	if (crossing->left != NULL && answers_state(node, crossing) != CROSSING_RETURNED)
-		registered.holding[dcep_wallet_institution(crossing->left->payee)] += crossing->left->amount;
+	int payee;
+
+	if (crossing->left == NULL || answers_state(node, crossing) == CROSSING_RETURNED)
+		return;
+	payee = dcep_wallet_institution(crossing->left->payee);
+	registered.holding[payee] += crossing->left->amount;
+	if (crossing->credit == NULL)
+		registered.untold[payee] += crossing->left->amount;
 }
 
 /* Adds a payment that an operator's node has made. */
@@ -152,10 +160,25 @@ check_holdings(const Table *holdings)
 			report_defect("holding", "holding %04d: It is not on record.", code);
 }
 
-/* Says what each operator holds, and compares the sum with what was issued and not redeemed. */
+/* Says what an operator's wallets hold. */
+static void
+say_holding(const Line *line)
+{
+	char text[2][SUM_ROOM];
+	char untold[SUM_ROOM + 40] = "";
+
+	if (registered.untold[line->peer] != 0)
+		snprintf(untold, sizeof(untold), ", of which %s are to be told of",
+				 sum_text(registered.untold[line->peer], text[0]));
+	report_line("holding %04d: %s%s; after message %" PRId64 " of that node and message %" PRId64 " to it", line->peer,
+				sum_text(registered.holding[line->peer], text[1]), untold, line->taken, line->posted);
+}
+
+/* Compares the sum with what was issued and not redeemed. */
 static void
 check_sum(const Crossings *crossings, const Totals *totals)
 {
+	const Messages *messages = crossings->messages;
 	Sum held = 0;
 	Sum live = 0;
 	Sum outstanding = 0;
@@ -163,20 +186,17 @@ check_sum(const Crossings *crossings, const Totals *totals)
 
 	for (int code = 1; code < INSTITUTIONS; code++)
 	{
-		const Line *line = messages_line(crossings->messages, code);
-
 		held += registered.holding[code];
 		live += totals->live[code];
 		outstanding += totals->issued[code] - totals->redeemed[code];
-		if (line != NULL)
-			report_line("holding %04d: %s, after message %" PRId64 " of that node and message %" PRId64 " to it", code,
-						sum_text(registered.holding[code], text[0]), line->taken, line->posted);
 	}
 	if (held + registered.under_way + live != outstanding)
 		report_defect("holding",
 					  "ledger: Holdings are %s, payments under way %s, live coins here %s, issued less redeemed %s.",
 					  sum_text(held, text[0]), sum_text(registered.under_way, text[1]), sum_text(live, text[2]),
 					  sum_text(outstanding, text[3]));
+	for (size_t i = 0; i < messages->line_count; i++)
+		say_holding(&messages->line[i]);
 	report_line("registry: holdings %s, payments under way %s, live coins here %s", sum_text(held, text[0]),
 				sum_text(registered.under_way, text[1]), sum_text(live, text[2]));
 }

@@ -173,14 +173,6 @@ is(refused(2, "SELECT dcep.transfer('$alice{2}', '$alice{3}', 99999999)"), 'LG30
 is(refused(2, "SELECT dcep.pay_kind('issue', dcep.vault(1), dcep.vault(2), 1, NULL)"), '42501', 'an operator\'s node issues nothing');
 is(refused(2, "SELECT dcep.pay_kind('exchange_in', dcep.vault(2), '$alice{3}', 1, NULL)"), '22023', 'exchange across');
 
-# The verifier without a server says that a node's journal is not for it.
-{
-	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my ($said, $ok);
-	$ok = IPC::Run::run([ 'dcep-export', $folder, '-d', cluster()->connstr('bank2') ], '>&', \$said);
-	ok(!$ok && $said =~ /the journal of a node cannot be verified/, 'dcep-export refuses on a node');
-}
-
 # --- messages come late, twice, in any order ------------------------------------------------------
 
 my $state = sub {
