@@ -299,6 +299,28 @@ crossings_collect(const Ledger *ledger, const Messages *messages, Crossings *cro
 	free(facts.fact);
 }
 
+/* A payment. */
+const Crossing *
+crossings_find(const Crossings *crossings, int origin, int64_t transfer)
+{
+	size_t low = 0;
+	size_t high = crossings->count;
+
+	while (low < high)
+	{
+		size_t middle = low + (high - low) / 2;
+		const Crossing *crossing = &crossings->crossing[middle];
+
+		if (crossing->origin == origin && crossing->transfer == transfer)
+			return crossing;
+		if (crossing->origin < origin || (crossing->origin == origin && crossing->transfer < transfer))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 /* --- what is told -------------------------------------------------------------------------- */
 
 /* A transfer, in the manner of a message about it. */

@@ -40,6 +40,9 @@ typedef struct Crossings
 /* Brings together what is known. Messages were verified; the table is open, where there is one. */
 extern void crossings_collect(const Ledger *ledger, const Messages *messages, Crossings *crossings);
 
+/* A payment; NULL where nothing is known of it. */
+extern const Crossing *crossings_find(const Crossings *crossings, int origin, int64_t transfer);
+
 /* The payment as the journal has it that it was made in, else as a message tells of it, else as it was entered; origin 0 where nothing does. */
 extern Told crossing_payment(const Crossing *crossing);
 /* Are payer, payee, amount and kind the same, as far as both say them? */

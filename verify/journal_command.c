@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "covers.h"
 #include "holdings.h"
+#include "peers.h"
 #include "reserves.h"
 #include "seals.h"
 #include "spends.h"
@@ -98,7 +99,7 @@ open_ledger(Ledger *ledger, const Trust *trust, const char *dir)
 
 /* Verifies what a node has told others and heard from them, and what went to them and came. */
 static void
-verify_node(const Ledger *ledger, const Totals *totals, const char *dir)
+verify_node(const Ledger *ledger, const Totals *totals, const Options *options, const char *dir)
 {
 	static Messages messages;
 	static Crossings crossings;
@@ -113,6 +114,7 @@ verify_node(const Ledger *ledger, const Totals *totals, const char *dir)
 	covers_verify(&crossings);
 	answers_verify(&crossings);
 	holdings_verify(&crossings, totals, &holdings);
+	peers_verify(&crossings, totals, &holdings, options);
 	if (messages.waiting > 0)
 		report_line("note: %" PRIu64 " messages have come and were not taken; they count for nothing",
 					messages.waiting);
@@ -158,7 +160,9 @@ command_journal(const Options *options)
 	totals_of_journal(&ledger, &totals);
 	totals_verify(&ledger.node, &totals);
 	if (ledger.node.is_one_of_many)
-		verify_node(&ledger, &totals, dir);
+		verify_node(&ledger, &totals, options, dir);
+	else if (options->peers > 0)
+		fail("%s: it is no node, and has no peers", dir);
 	verify_log(&ledger, options, dir);
 	totals_say(&ledger, &totals);
 }

@@ -211,8 +211,8 @@ read_line(const Node *node, const Row *row, Line *line)
 }
 
 /* Reads the lines. */
-static void
-read_lines(const Node *node, Messages *messages)
+void
+messages_read_lines(const Node *node, Messages *messages)
 {
 	Cursor cursor = cursor_of_table(&messages->lines);
 	size_t room = 0;
@@ -263,9 +263,18 @@ compare_messages(const void *a, const void *b, void *context)
 													   : order_of(record[left].number, record[right].number);
 }
 
-/* Place in the order of the first message from one node to another. */
+/* Is a message before this place on a line? */
+static bool
+is_before(const MessageRecord *record, int sender, int receiver, int64_t number)
+{
+	if (record->sender != sender)
+		return record->sender < sender;
+	return record->receiver == receiver ? record->number < number : record->receiver < receiver;
+}
+
+/* Place in the order of the first message from one node to another from a number on. */
 static uint32_t
-first_of(const Messages *messages, int sender, int receiver)
+first_from(const Messages *messages, int sender, int receiver, int64_t number)
 {
 	uint32_t low = 0;
 	uint32_t high = messages->count;
@@ -273,14 +282,25 @@ first_of(const Messages *messages, int sender, int receiver)
 	while (low < high)
 	{
 		uint32_t middle = low + (high - low) / 2;
-		const MessageRecord *record = &messages->record[messages->order[middle]];
 
-		if (record->sender < sender || (record->sender == sender && record->receiver < receiver))
+		if (is_before(&messages->record[messages->order[middle]], sender, receiver, number))
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* A message. */
+const MessageRecord *
+messages_find(const Messages *messages, int sender, int receiver, int64_t number)
+{
+	uint32_t place = first_from(messages, sender, receiver, number);
+	const MessageRecord *record = place < messages->count ? &messages->record[messages->order[place]] : NULL;
+
+	return record != NULL && record->sender == sender && record->receiver == receiver && record->number == number
+			   ? record
+			   : NULL;
 }
 
 /* Does a message follow the one before it? */
@@ -302,7 +322,7 @@ walk(Messages *messages, int sender, int receiver, bool is_taken, int64_t end, c
 	uint8_t before[DCEP_HASH_LEN] = {0};
 	int64_t number = 0;
 
-	for (uint32_t i = first_of(messages, sender, receiver); i < messages->count; i++)
+	for (uint32_t i = first_from(messages, sender, receiver, 1); i < messages->count; i++)
 	{
 		MessageRecord *record = &messages->record[messages->order[i]];
 
@@ -350,7 +370,7 @@ messages_verify(const Ledger *ledger, Messages *messages)
 {
 	Reading reading = {ledger, messages};
 
-	read_lines(&ledger->node, messages);
+	messages_read_lines(&ledger->node, messages);
 	messages->count = (uint32_t) messages->messages.rows;
 	messages->record = memory_share(sizeof(MessageRecord), messages->count);
 	crew_run("messages", ledger->jobs, messages->messages.pieces, read_piece, &reading);

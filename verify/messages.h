@@ -49,7 +49,11 @@ typedef struct Messages
 extern void messages_verify(const Ledger *ledger, Messages *messages);
 /* Reads the row of a record again; ends the process where it is not as before. */
 extern void messages_read(Cursor *cursor, const MessageRecord *record, Message *message);
+/* Reads the lines alone. */
+extern void messages_read_lines(const Node *node, Messages *messages);
 /* The line to a node; NULL where there is none. */
 extern const Line *messages_line(const Messages *messages, int peer);
+/* A message, the first of its number; NULL where there is none. */
+extern const MessageRecord *messages_find(const Messages *messages, int sender, int receiver, int64_t number);
 
 #endif

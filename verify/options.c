@@ -21,7 +21,7 @@ static const char help_text[] =
 	"  dcep-verify bundle      --log-key KEY [--signer FILE] [--witness KEY...] FILE...\n"
 	"  dcep-verify checkpoint  --log-key KEY [--witness KEY...] FILE...\n"
 	"  dcep-verify consistency --log-key KEY OLD NEW PROOF\n"
-	"  dcep-verify journal     [--signer FILE] [--log-key KEY] [--checkpoint FILE...] FOLDER\n"
+	"  dcep-verify journal     [--signer FILE] [--log-key KEY] [--checkpoint FILE...] [--peer FOLDER...] FOLDER\n"
 	"\n"
 	"A FILE of - is standard input. FOLDER was written by dcep-export.\n"
 	"\n"
@@ -30,6 +30,7 @@ static const char help_text[] =
 	"  -w, --witness KEY      verifier key of a witness\n"
 	"  -q, --quorum N         how many of the witnesses must have cosigned (all)\n"
 	"  -c, --checkpoint FILE  a checkpoint that you kept: the journal must agree with it\n"
+	"  -p, --peer FOLDER      what another node has exported: it must agree with the journal\n"
 	"  -j, --jobs N           processes that work at once (as many as there are processors)\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
@@ -37,15 +38,12 @@ static const char help_text[] =
 	"Each defect is a line \"defect <check>: <object>: <sentence>\" on standard output.\n"
 	"Exit status: 0 sound, 1 defects, 2 wrong usage or something that cannot be read.\n";
 
-static const struct option long_options[] = {{"signer", required_argument, NULL, 's'},
-											 {"log-key", required_argument, NULL, 'l'},
-											 {"witness", required_argument, NULL, 'w'},
-											 {"quorum", required_argument, NULL, 'q'},
-											 {"checkpoint", required_argument, NULL, 'c'},
-											 {"jobs", required_argument, NULL, 'j'},
-											 {"help", no_argument, NULL, 'h'},
-											 {"version", no_argument, NULL, 'V'},
-											 {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {
+	{"signer", required_argument, NULL, 's'},	  {"log-key", required_argument, NULL, 'l'},
+	{"witness", required_argument, NULL, 'w'},	  {"quorum", required_argument, NULL, 'q'},
+	{"checkpoint", required_argument, NULL, 'c'}, {"peer", required_argument, NULL, 'p'},
+	{"jobs", required_argument, NULL, 'j'},		  {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},		  {NULL, 0, NULL, 0}};
 
 /* A subcommand, and what it must be given. */
 typedef struct Usage
@@ -118,6 +116,11 @@ take_option(int option, Options *options)
 				fail("--checkpoint: more than %d files", OPTIONS_CHECKPOINTS_MAX);
 			options->checkpoint[options->checkpoints++] = optarg;
 			break;
+		case 'p':
+			if (options->peers == OPTIONS_PEERS_MAX)
+				fail("--peer: more than %d folders", OPTIONS_PEERS_MAX);
+			options->peer[options->peers++] = optarg;
+			break;
 		case 'j':
 			options->jobs = read_number("--jobs", optarg, 1, CREW_MAX);
 			break;
@@ -167,7 +170,7 @@ options_read(int argc, char **argv, Options *options)
 	if (options->jobs < 1 || options->jobs > CREW_MAX)
 		options->jobs = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "s:l:w:q:c:j:hV", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "s:l:w:q:c:p:j:hV", long_options, NULL)) != -1)
 	{
 		if (option == '?')
 			fail("%s: no such option, or one without its argument; see dcep-verify --help", argv[optind - 1]);

@@ -7,6 +7,7 @@
 #include "trust.h"
 
 #define OPTIONS_CHECKPOINTS_MAX 64
+#define OPTIONS_PEERS_MAX 1000
 
 typedef struct Options
 {
@@ -14,6 +15,8 @@ typedef struct Options
 	Trust trust;
 	const char *checkpoint[OPTIONS_CHECKPOINTS_MAX]; /* files with checkpoints that a journal must agree with */
 	int checkpoints;
+	const char *peer[OPTIONS_PEERS_MAX]; /* folders that other nodes have exported */
+	int peers;
 	char **argument; /* what is to be verified */
 	int arguments;
 } Options;

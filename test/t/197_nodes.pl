@@ -10,7 +10,6 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use DcepNodes;
-use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
