@@ -187,10 +187,11 @@ put_message(Crossing *crossing, const MessageRecord *message)
 	if (*slot == NULL)
 		*slot = message;
 	else
-		report_defect(
-			"twice",
-			"payment %04d %" PRId64 ": Messages %04d-%04d %" PRId64 " and %" PRId64 " both tell what only one can.",
-			crossing->origin, crossing->transfer, message->sender, message->receiver, (*slot)->number, message->number);
+		report_defect("twice",
+					  "payment %04d %" PRId64 ": Messages %04d-%04d %" PRId64 " and %04d-%04d %" PRId64
+					  " both tell what only one can.",
+					  crossing->origin, crossing->transfer, (*slot)->sender, (*slot)->receiver, (*slot)->number,
+					  message->sender, message->receiver, message->number);
 }
 
 /* Puts a transfer that came in its place: no message brings money twice. */

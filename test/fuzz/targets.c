@@ -4,7 +4,7 @@
  * With libFuzzer (clang, and libclang-rt for it):
  *
  *   clang -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc -Iverify -o fuzz test/fuzz/targets.c \
- *       src/{bundle,codec,crypto,entry,note,opening,tree}.c $(ls verify/\*.c | grep -v main) -lcrypto
+ *       src/{act,bundle,codec,crypto,entry,json,note,opening,tree}.c $(ls verify/\*.c | grep -v main) -lcrypto
  *   mkdir found && ./fuzz found test/fuzz/seeds
  *
  * Without it, mutate.c changes the seeds at random; make check runs that.
@@ -12,6 +12,7 @@
 #include "targets.h"
 
 #include "bundle.h"
+#include "crossing_row.h"
 #include "journal_row.h"
 #include "keys.h"
 #include "moment.h"
@@ -222,6 +223,42 @@ try_transfer(const Transfer *transfer)
 	free(inputs);
 }
 
+/* A message that is accepted can be hashed, and is read again as it was; what it tells is a payment, or nothing. */
+static void
+try_message(const Message *message)
+{
+	size_t len = dcep_act_length(&message->act);
+	uint8_t *bytes = malloc(len);
+	DcepSpan coin;
+	DcepAct again;
+	Told told;
+
+	if (bytes != NULL)
+	{
+		dcep_act_put(&message->act, bytes);
+		require(dcep_act_get(bytes, len, &again) && again.seq == message->act.seq && again.id == message->receiver);
+	}
+	free(bytes);
+	if (!message_read_told(message, &told) || message->kind == MESSAGE_OTHER)
+		return;
+	require(told.origin > 0 && told.transfer > 0 && told.amount >= 0);
+	message_read_coin(message, &coin);
+	message_has_memo(message, message->act.role);
+}
+
+/* Rows of what nodes have told each other. */
+static void
+try_node_row(const Row *row)
+{
+	static Message message;
+	CrossingRow crossing;
+
+	if (row->count == MESSAGE_COLUMNS && is_accepted(message_read_row(row, &message)))
+		try_message(&message);
+	if (row->count == CROSSING_COLUMNS && is_accepted(crossing_read(row, &crossing)))
+		require(crossing.told.amount > 0 && crossing.told.payer > 0 && crossing.told.kind > 0);
+}
+
 /* Rows as of the journal. */
 static void
 try_row(const char *line, size_t len)
@@ -234,6 +271,7 @@ try_row(const char *line, size_t len)
 		return;
 	check_row(&row, line, len);
 	try_columns(&row);
+	try_node_row(&row);
 	if (row.count == TRANSFER_COLUMNS && is_accepted(transfer_read(&row, &transfer)))
 		try_transfer(&transfer);
 	if (row.count == BATCH_COLUMNS && is_accepted(batch_read(&row, &batch)))

@@ -55,6 +55,10 @@ my $not_taken = query(1, 'SELECT (dcep.issue(2, 600)).transfer');
 settle();
 query(2, "SELECT dcep.unfreeze(dcep.vault(2), 'credit', 'case 2')");
 
+settle();
+my %earlier = map { ($_ => "$work/earlier$_") } 1, 2;
+export(cluster(), $_ == 1 ? 'registry' : "bank$_", $earlier{$_}) for 1, 2;
+
 # Keys change, the log is sealed, wallets are frozen from the registry.
 query(2, "SELECT dcep.generate_key(2, 'sm2')");
 query(1, "SELECT dcep.generate_key(1, 'p256'); SELECT dcep.freeze('$alice{2}', 'both', 'case 7'); SELECT dcep.unfreeze('$alice{2}', 'both', 'case 7')");
@@ -94,6 +98,47 @@ for my $code (1, 2, 3)
 		is_deeply([ grep { /^(node|holding|registry)/ } split /\n/, $run->{out} ], $says{$code}, 'and what they hold');
 		like($run->{out}, qr/^sound\n\z/m, 'the verdict');
 	}
+}
+
+# --- compared with what others have exported ---------------------------------------------------------
+
+# The journal of a folder and peers; what it says of the peers.
+sub compared
+{
+	my ($what, $journal, $peers, @expected) = @_;
+	my $run = verify('journal', '-s', "$work/keys", (map { ('-p', $_) } @$peers), $journal);
+	my @said = grep { /^(?:defect|peer|note: holdings) / } split /\n/, $run->{out};
+	is_deeply(\@said, \@expected, "peers: $what") or diag($run->{out}, $run->{err});
+	is($run->{status}, (grep { /^defect / } @expected) ? 1 : 0, 'and the status');
+	return;
+}
+sub changed_copy
+{
+	my ($folder, $table, $change) = @_;
+	put_rows($folder, "$work/changed", $table, $change->(rows($folder, $table)));
+	return "$work/changed";
+}
+
+my $agrees = sub { my ($code, $holding) = @_; return "peer $code: it agrees with the journal, and after all messages $holding are held"; };
+compared('an operator with the registry', $whole{2}, [ $whole{1} ], $agrees->('0001', 43921));
+compared('another one', $whole{3}, [ $whole{1} ], $agrees->('0001', 49039));
+compared('the registry with both', $whole{1}, [ @whole{ 2, 3 } ], $agrees->('0002', 43921), $agrees->('0003', 49039));
+compared('an earlier export of the registry', $whole{2}, [ $earlier{1} ], $agrees->('0001', 43921));
+compared('an earlier one of an operator', $whole{1}, [ $earlier{2} ], $agrees->('0002', 43921));
+compared('both earlier', $earlier{2}, [ $earlier{1} ], $agrees->('0001', 43960));
+compared('a later one', $earlier{2}, [ $whole{1} ], 'note: holdings are not compared with node 0001, which has taken messages that the journal has not');
+compared('another holding', $whole{2}, [ changed_copy($whole{1}, 'holding', setting(sub { $_[0][0] == 2 }, 1, 44826)) ],
+	'defect holding: node 0001: After all messages, 43926 are held by its export, and 43921 by the journal.');
+compared('coins that are not there', $whole{1}, [ changed_copy($whole{3}, 'coin', sub { my ($first, @others) = @_; $first->[1] += 3; return ($first, @others) }) ],
+	'defect holding: node 0003: After all messages, 49042 are held by its export, and 49039 by the journal.');
+compared('another message', $whole{2}, [ changed_copy($whole{1}, 'message', setting(sub { "@{$_[0]}[0 .. 2]" eq '2 1 5' }, 10, sub { $_[0] =~ s/.$/$& eq '0' ? 1 : 0/er })) ],
+	'defect history: message 0002-0001 5: Node 0001 has another one: history was rewritten.', $agrees->('0001', 43921));
+compared('each later than the other', $earlier{2}, [ changed_copy($whole{1}, 'line', setting(sub { $_[0][0] == 2 }, 1, 1)) ],
+	'defect history: node 0001: Each of the two nodes has taken messages that the other has not posted.');
+for my $usage ([ '-p', $whole{3}, $whole{2} ], [ '-p', "$work/nothing", $whole{2} ], [ '-p', $whole{2}, $whole{2} ])
+{
+	my $run = verify('journal', @$usage);
+	ok($run->{status} == 2 && $run->{err} =~ /^dcep-verify: .+\n\z/, "status 2: $run->{err}");
 }
 
 # --- what is altered in the files ---------------------------------------------------------------
@@ -277,7 +322,7 @@ sub attacked
 	system_or_bail('rm', '-rf', "$work/attacked");
 	export(cluster(), 'attacked', "$work/attacked");
 	my $run = verify('journal', '-s', "$work/keys", "$work/attacked");
-	is_deeply([ $run->{status}, $run->{defects} ], [ 1, [ sort @expected ] ], "node $code: $what") or diag(join "\n", @{ $run->{defects} });
+	is_deeply([ $run->{status}, $run->{defects} ], [ @expected ? 1 : 0, [ sort @expected ] ], "node $code: $what") or diag(join "\n", @{ $run->{defects} });
 	return;
 }
 
@@ -305,5 +350,18 @@ attacked('the registry has a payment credited twice', 1, "SELECT dcep.post_messa
 	"defect twice: payment 0002 $late: Messages 0001-0003 $passed->[$NUMBER] and 0001-0003 34 both tell what only one can.");
 attacked('the registry makes a payment up', 1, "SELECT dcep.post_message(3, 'credit', m.body::jsonb || '{\"transfer\": 9999}') $posts",
 	'defect coin: message 0001-0003 34: It does not carry the coin of its payment.');
+
+# A node that tells another story of its last payment, with its own key: sound by itself, and not with the registry's export.
+my $told = message(2, 'pay', 2, $under_way)->[$NUMBER];
+attacked('history is told anew', 2, <<"SQL");
+ALTER TABLE dcep.message DISABLE TRIGGER ALL;
+DELETE FROM dcep.message WHERE sender = 2 AND number = $told;
+ALTER TABLE dcep.message ENABLE TRIGGER ALL;
+UPDATE dcep.line SET posted = $told - 1, posted_head = (SELECT hash FROM dcep.message WHERE sender = 2 AND number = $told - 1);
+UPDATE dcep.crossing SET waits = true WHERE origin = 2 AND transfer = $under_way;
+SELECT dcep.post_payments(1);
+SQL
+compared('history was told anew', "$work/attacked", [ $whole{1} ],
+	"defect history: message 0002-0001 $told: Node 0001 has another one: history was rewritten.", $agrees->('0001', 43921));
 
 done_testing();

@@ -79,6 +79,27 @@ test_values(void)
 	   "what is none, or has something escaped");
 }
 
+/* Is a value this text, or where that is NULL absent? */
+static bool
+is_text(const char *value, const char *expected)
+{
+	return json_is_text(span(value), (DcepText){expected, expected == NULL ? 0 : (uint32_t) strlen(expected)});
+}
+
+static void
+test_texts(void)
+{
+	ok(is_text("\"abc\"", "abc") && is_text("\"\"", "") && is_text("null", NULL),
+	   "texts by themselves, and an absent one");
+	ok(!is_text("\"abc\"", "abd") && !is_text("\"abc\"", "ab") && !is_text("\"ab\"", "abc") && !is_text("\"\"", NULL) &&
+		   !is_text("null", "null") && !is_text("12", "12"),
+	   "others are not the same");
+	ok(is_text("\"\\\"\\\\\\b\\f\\n\\r\\t/\\u0001\\u001f\"", "\"\\\b\f\n\r\t/\x01\x1f"), "what is escaped");
+	ok(!is_text("\"\\u0041\"", "A") && !is_text("\"\\x\"", "x") && !is_text("\"\\u001\"", "\x01") &&
+		   !is_text("\"\\u00\"", "") && !is_text("\"a", "a"),
+	   "in no other way than PostgreSQL does");
+}
+
 /* A message, as it is signed. */
 typedef struct Signed
 {
@@ -278,6 +299,7 @@ main(int count, char **argument)
 	quota.registry[1].pair = key;
 	test_members();
 	test_values();
+	test_texts();
 	test_messages(key, &quota);
 	test_receivers(key, &quota, stranger);
 	test_vector();
