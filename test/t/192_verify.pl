@@ -14,9 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use DcepLedger;
-
-# What the program does not give back at its end is no leak.
-$ENV{ASAN_OPTIONS} = 'detect_leaks=0';
+use DcepVerify qw(verify setting without flip);
 
 my $db = 'postgres';
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -71,22 +69,10 @@ is($node->safe_psql($db, 'SELECT * FROM dcep.audit()'), '', 'the auditor finds n
 
 # --- the program, and what it says ----------------------------------------------------------
 
-# Runs it; status, lines of defects in their order, all of its output, what it complains of.
-sub verify
-{
-	my (@arguments) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ 'dcep-verify', @arguments ], '<', \'', '>', \$out, '2>', \$err);
-	my $status = $?;
-	return { status => $status & 127 ? "signal $status" : $status >> 8, out => $out, err => $err,
-		defects => [ sort grep { /^defect / } split /\n/, $out ] };
-}
-
 sub export
 {
 	my ($database, $folder) = @_;
-	$node->command_ok([ 'dcep-export', $folder, '-d', $node->connstr($database) ], "$database is exported");
-	return;
+	return DcepVerify::export($node, $database, $folder);
 }
 
 my $whole = "$work/whole";
@@ -119,7 +105,7 @@ isnt(system_log('dcep-export', "$work/denied", '-d', $node->connstr($db), '-U', 
 sub rows
 {
 	my ($table) = @_;
-	return map { [ split /\t/, $_, -1 ] } split /\n/, slurp_file("$whole/$table.copy");
+	return DcepVerify::rows($whole, $table);
 }
 
 # A copy of the export in which one file has other rows.
@@ -127,12 +113,7 @@ my $altered = "$work/altered";
 sub put_rows
 {
 	my ($table, @rows) = @_;
-	system_or_bail('sh', '-c', "rm -rf $altered && cp -r $whole $altered");
-	open my $fh, '>', "$altered/$table.copy" or die $!;
-	binmode $fh;
-	print $fh ref $_ ? join("\t", @$_) . "\n" : $_ for @rows;
-	close $fh;
-	return;
+	return DcepVerify::put_rows($whole, $altered, $table, @rows);
 }
 
 # The defects that a change of one file makes: exactly these lines.
@@ -159,41 +140,6 @@ sub found_checks
 	is_deeply(\%checks, \%expected, $what) or diag(join "\n", @{ $run->{defects} }[ 0 .. 20 ]);
 	is($run->{status}, 1, 'and its status');
 	return;
-}
-
-# Alters a column of the rows that a condition chooses; returns a change.
-sub setting
-{
-	my ($wanted, $column, $value) = @_;
-	return sub {
-		my $count = 0;
-		for my $row (@_)
-		{
-			next unless $wanted->($row);
-			$row->[$column] = ref $value ? $value->($row->[$column]) : $value;
-			$count++;
-		}
-		BAIL_OUT('nothing was altered') unless $count;
-		return @_;
-	};
-}
-
-sub without
-{
-	my ($wanted) = @_;
-	return sub {
-		my @left = grep { !$wanted->($_) } @_;
-		BAIL_OUT('nothing was removed') if @left == @_;
-		return @left;
-	};
-}
-
-# Another last digit.
-sub flip
-{
-	my ($text) = @_;
-	(my $flipped = $text) =~ s/(.)$/$1 eq '0' ? '1' : '0'/e;
-	return $flipped;
 }
 
 my ($ID, $PAYER, $PAYEE, $AMOUNT, $CHANGE, $CREATED, $SEQ, $KIND, $KEY_NUMBER, $ISSUER, $SUITE, $INDEX, $BATCH, $INPUTS, $PREV, $HASH, $SIGNATURE, $KEY, $MEMO, $TOKEN, $DEVICE) = (0 .. 20);
