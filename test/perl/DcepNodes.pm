@@ -89,6 +89,17 @@ sub settle
 	die 'messages never end';
 }
 
+# The defects that an auditor without the server finds; what it complains of, where it cannot tell.
+sub without_server
+{
+	my ($code) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my ($out, $err) = ('', '');
+	return $err if !IPC::Run::run([ 'dcep-export', $folder, '-d', $node->connstr($database{$code}) ], '2>', \$err);
+	my $is_sound = IPC::Run::run([ 'dcep-verify', 'journal', $folder ], '>', \$out, '2>', \$err);
+	return $is_sound ? '' : join "\n", $err, grep { /^defect / } split /\n/, $out;
+}
+
 # Money is where it should be, and all audits are sound.
 sub books_close
 {
@@ -117,6 +128,7 @@ SELECT h.institution, h.amount, e.amount
                 WHERE p.institution = h.institution) AS amount) AS e
  WHERE h.amount <> e.amount
 SQL
+	is(without_server($_), '', "$what: dcep-verify of node $_") for (1, @operators);
 	is($held + $under_way, $outstanding, "$what: issued less redeemed is what wallets hold");
 	is(query(1, 'SELECT -sum(amount) FROM dcep.reserve_entry WHERE transfer IS NOT NULL'), $outstanding, "$what: and what left the reserves");
 	return;
