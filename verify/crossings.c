@@ -346,7 +346,9 @@ crossing_payment(const Crossing *crossing)
 		return crossing->pay->told;
 	if (crossing->credit != NULL)
 		return crossing->credit->told;
-	return crossing->entered == NULL ? (Told){0} : told_of_record(crossing->origin, crossing->entered);
+	if (crossing->entered != NULL)
+		return told_of_record(crossing->origin, crossing->entered);
+	return (Told){0};
 }
 
 /* Are the two the same, as far as both say it? */
