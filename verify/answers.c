@@ -55,10 +55,8 @@ check_passed_on(const Crossing *crossing)
 
 /* The registry: has it told the payer's node how the payment has ended? */
 static void
-check_end(const Crossing *crossing)
+check_end(const Node *node, const Crossing *crossing)
 {
-	bool is_redemption = crossing->pay->told.kind == DCEP_KIND_REDEEM;
-
 	if (crossing->end == NULL)
 	{
 		/* What is with the payee's node has time. */
@@ -72,7 +70,7 @@ check_end(const Crossing *crossing)
 		if (crossing->credit != NULL && !message_is(crossing->answer, MESSAGE_DECLINED))
 			report("unasked", crossing, "It was returned, and its payee's node has not declined it.");
 	}
-	else if (!is_redemption && !message_is(crossing->answer, MESSAGE_ACCEPTED))
+	else if (!crossing_ends_here(node, crossing) && !message_is(crossing->answer, MESSAGE_ACCEPTED))
 		report("unasked", crossing, "It was settled, and its payee's node has not accepted it.");
 }
 
@@ -87,7 +85,7 @@ check_messages(const Node *node, const Crossing *crossing)
 	}
 	check_passed_on(crossing);
 	if (crossing->origin != CENTRAL_BANK && crossing->pay != NULL)
-		check_end(crossing);
+		check_end(node, crossing);
 }
 
 /* --- what is on record ---------------------------------------------------------------- */

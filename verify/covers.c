@@ -131,16 +131,14 @@ check_entered(Books *books, const Crossing *crossing, const MessageRecord *asks)
 					  entered->id, asks->sender, asks->receiver, asks->number);
 }
 
-/* The message of the payee's node, or of the registry of what was redeemed, by which the money is there. NULL for none. */
+/* The message by which the money is here: of this node, or where it is the registry's of what ends here. NULL for none. */
 static const MessageRecord *
 acceptance(const Books *books, const Crossing *crossing)
 {
 	if (!node_is_registry(books->node))
 		return message_is(crossing->answer, MESSAGE_ACCEPTED) ? crossing->answer : NULL;
-	return crossing->pay != NULL && crossing->pay->told.kind == DCEP_KIND_REDEEM &&
-				   message_is(crossing->end, MESSAGE_SETTLED)
-			   ? crossing->end
-			   : NULL;
+	return crossing_ends_here(books->node, crossing) && message_is(crossing->end, MESSAGE_SETTLED) ? crossing->end
+																								   : NULL;
 }
 
 /* Has what this node has accepted come, and nothing else? */

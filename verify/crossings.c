@@ -358,3 +358,10 @@ told_is_same(const Told *told, const Told *other)
 	return told->payer == other->payer && told->payee == other->payee && told->amount == other->amount &&
 		   (told->kind == 0 || other->kind == 0 || told->kind == other->kind);
 }
+
+/* Does a payment of an operator's node end at the registry? */
+bool
+crossing_ends_here(const Node *node, const Crossing *crossing)
+{
+	return node_is_registry(node) && crossing->pay != NULL && node_has(node, crossing->pay->told.payee);
+}

@@ -49,6 +49,8 @@ extern Told crossing_payment(const Crossing *crossing);
 extern bool told_is_same(const Told *told, const Told *other);
 /* A transfer, in the manner of a message about it. */
 extern Told told_of_record(int origin, const Record *record);
+/* The registry: does a payment of an operator's node end here? What is redeemed does, and what its own database's wallets get. */
+extern bool crossing_ends_here(const Node *node, const Crossing *crossing);
 /* Is a message of this kind there? */
 extern bool message_is(const MessageRecord *message, MessageKind kind);
 

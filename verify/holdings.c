@@ -118,7 +118,7 @@ add_paid(const Node *node, const Crossing *crossing)
 	registered.holding[crossing->origin] -= paid->amount;
 	if (state == CROSSING_PENDING)
 		registered.under_way += paid->amount;
-	else if (paid->kind != DCEP_KIND_REDEEM)
+	else if (!crossing_ends_here(node, crossing))
 		registered.holding[dcep_wallet_institution(paid->payee)] += paid->amount;
 }
 

@@ -454,7 +454,7 @@ is_deeply(verify('checkpoint', '-l', $log_key, '-w', $witness_key, '-w', $strang
 	["defect signature: checkpoint $work/witnessed.note: Too few of the witnesses have cosigned it."], 'all of them must have');
 $run = verify('checkpoint', '-l', $log_key, '-w', $witness_key, '-w', $stranger_key, '-q', 1, "$work/witnessed.note");
 is_deeply([ $run->{status}, $run->{out} =~ /witness stranger.example has not cosigned it$/m ], [ 0, 1 ], 'or so many as one asks for');
-(my $forged_witness = slurp_file("$work/witnessed.note")) =~ s/(witness\.example .{20})./$1 . 'A'/e;
+(my $forged_witness = slurp_file("$work/witnessed.note")) =~ s/(witness\.example .{20})(.)/$1 . ($2 eq 'A' ? 'B' : 'A')/e;
 PostgreSQL::Test::Utils::append_to_file("$work/badly.note", $forged_witness);
 is(verify('checkpoint', '-l', $log_key, '-w', $witness_key, "$work/badly.note")->{status}, 1, 'an altered cosignature is none');
 is(verify('journal', '-l', $log_key, '-w', $witness_key, '-c', "$work/witnessed.note", $whole)->{status}, 0, 'a journal agrees with a checkpoint that was witnessed');
