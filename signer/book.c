@@ -40,6 +40,30 @@ chain_hash(const uint8_t before[DCEP_HASH_LEN], const uint8_t *content, size_t l
 		die("%s", dcep_crypto_error());
 }
 
+/* --- the file ------------------------------------------------------------------------ */
+
+/* Writes bytes at a place of the file; false, with a reason in errno, where not all of them could be. */
+static bool
+write_at(const Book *book, const uint8_t *data, size_t len, off_t at)
+{
+	while (len > 0)
+	{
+		ssize_t written = pwrite(book->file, data, len, at);
+
+		if (written == 0)
+			errno = ENOSPC;
+		if (written == 0 || (written < 0 && errno != EINTR))
+			return false;
+		if (written > 0)
+		{
+			data += written;
+			len -= (size_t) written;
+			at += written;
+		}
+	}
+	return true;
+}
+
 /* --- reading ------------------------------------------------------------------------- */
 
 /* Takes a record over: its number must follow on the last one's. */
@@ -70,7 +94,7 @@ follows(const Book *book, const uint8_t *content, size_t len)
 	return memcmp(hash, content + len - DCEP_HASH_LEN, DCEP_HASH_LEN) == 0;
 }
 
-/* Reads records as long as there is one that follows; what stands behind them begins at the book's end. */
+/* Reads records from the book's end on, as long as there is one that follows; what stands behind them begins at its new end. */
 static const char *
 read_records(Book *book, FILE *file, BookReader reader, void *state)
 {
@@ -78,7 +102,8 @@ read_records(Book *book, FILE *file, BookReader reader, void *state)
 	const char *wrong = NULL;
 	uint8_t length[4];
 
-	book->end = 0;
+	if (fseeko(file, book->end, SEEK_SET) != 0)
+		return strerror(errno);
 	while (wrong == NULL && fread(length, 1, sizeof(length), file) == sizeof(length))
 	{
 		size_t len = dcep_get_u32(length);
@@ -120,25 +145,42 @@ read_rest(FILE *file, off_t from, Buffer *rest)
 	return !ferror(file);
 }
 
-/* Does the rest begin with a record that follows, whatever its length says: up to another one, or to the zeros? */
+/* Does a record end here, as far as what stands behind it says: another one, or the zeros? */
 static bool
-has_record(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
+may_end_at(const Book *book, const uint8_t *rest, size_t at, size_t len)
+{
+	return at >= len || (at + 12 <= len && dcep_get_u64(rest + at + 4) == book->counter + 2);
+}
+
+/* The length of the record that the rest begins with, whatever the length that stands there; 0 where there is none that follows. */
+static size_t
+find_record(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
 {
 	for (size_t at = 4 + RECORD_MIN; at <= file_len && at < len + DCEP_HASH_LEN; at++)
-	{
-		bool another = at + 12 <= len && dcep_get_u64(rest + at + 4) == book->counter + 2;
+		if (may_end_at(book, rest, at, len) && follows(book, rest + 4, at - 4))
+			return at - 4;
+	return 0;
+}
 
-		if ((another || at >= len) && follows(book, rest + 4, at - 4))
-			return true;
-	}
-	return false;
+/* Bytes of the rest in the sector in which it begins. */
+static size_t
+first_piece(const Book *book)
+{
+	return SECTOR - (size_t) (book->end % SECTOR);
+}
+
+/* May the sector in which a length begins not have been written, of which there is nothing here but zeros? */
+static bool
+may_lack_length(const Book *book, const uint8_t *rest, size_t file_len)
+{
+	return file_len > SECTOR && are_zeros(rest, first_piece(book));
 }
 
 /* Was a sector of a record that begins at this place never written, but for the one that it begins in? */
 static bool
-lacks_sector(const uint8_t *rest, size_t len, off_t end)
+lacks_sector(const Book *book, const uint8_t *rest, size_t len)
 {
-	for (size_t at = SECTOR - (size_t) (end % SECTOR); at < len; at += SECTOR)
+	for (size_t at = first_piece(book); at < len; at += SECTOR)
 		if (are_zeros(rest + at, len - at < SECTOR ? len - at : SECTOR))
 			return true;
 	return false;
@@ -148,7 +190,7 @@ lacks_sector(const uint8_t *rest, size_t len, off_t end)
 static const char *
 find_fault(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
 {
-	size_t first = SECTOR - (size_t) (book->end % SECTOR);
+	size_t first = first_piece(book);
 	size_t record = file_len < 4 ? 0 : dcep_get_u32(rest);
 
 	/* The length itself may lie in two sectors. */
@@ -157,38 +199,69 @@ find_fault(const Book *book, const uint8_t *rest, size_t len, size_t file_len)
 	/* Without `sync` the kernel wrote what it wanted, when it wanted. */
 	if (book->sync && len > FLUSH_MAX)
 		return "more stands behind it than one write has";
-	if (has_record(book, rest, len, file_len))
+	if (find_record(book, rest, len, file_len) > 0)
 		return "a record's length is not that of its content";
 	if (file_len < 4 || (record == 0 && are_zeros(rest, first < file_len ? first : file_len)))
 		return NULL;
+	if (may_lack_length(book, rest, file_len) && !may_end_at(book, rest, record + 4, len))
+		return NULL;
 	if (record < RECORD_MIN || record > RECORD_MAX)
 		return "a record's length is none";
-	if (record + 4 > file_len || lacks_sector(rest, record + 4, book->end))
+	if (record + 4 > file_len || lacks_sector(book, rest, record + 4))
 		return NULL;
 	return "a record's hash does not follow on the record before it";
 }
 
-/* Looks at what stands behind the last record that could be read; NULL where the log may end there. */
-static const char *
-check_rest(const Book *book, FILE *file)
+/*
+ * Takes a record over of which nothing is missing but its length, or the first bytes of it, and zeros behind: with its
+ * hash it says itself how long it is. The log gets the length where it is open for writing. False where the rest does not
+ * begin with one.
+ */
+static bool
+mend_length(Book *book, const uint8_t *rest, size_t len, size_t file_len, BookReader reader, void *state,
+			const char **wrong)
+{
+	size_t record = may_lack_length(book, rest, file_len) ? find_record(book, rest, len, file_len) : 0;
+	size_t first = first_piece(book);
+	uint8_t length[4];
+
+	dcep_put_u32(length, (uint32_t) record);
+	if (record == 0 || record > RECORD_MAX ||
+		(first < sizeof(length) && memcmp(length + first, rest + first, sizeof(length) - first) != 0))
+		return false;
+	say("the length of record %llu was not written to its end: it is %zu", (unsigned long long) book->counter + 1,
+		record);
+	if (book->file >= 0 && !write_at(book, length, sizeof(length), book->end))
+		*wrong = strerror(errno);
+	else
+		*wrong = take_record(book, rest + sizeof(length), record, reader, state);
+	book->end += (off_t) (sizeof(length) + record);
+	return true;
+}
+
+/* Looks at what stands behind the last record that could be read; true where records go on behind one that was mended. */
+static bool
+check_rest(Book *book, FILE *file, BookReader reader, void *state, const char **wrong)
 {
 	Buffer rest = {0};
-	const char *wrong = NULL;
 	size_t len;
+	bool goes_on = false;
 
 	if (!read_rest(file, book->end, &rest))
-		wrong = "it cannot be read to its end";
+		*wrong = "it cannot be read to its end";
 	for (len = rest.len; len > 0 && rest.data[len - 1] == 0;)
 		len--;
-	if (wrong == NULL && len > 0)
+	if (*wrong == NULL && len > 0)
 	{
-		wrong = find_fault(book, rest.data, len, rest.len);
-		if (wrong == NULL)
+		goes_on = mend_length(book, rest.data, len, rest.len, reader, state, wrong);
+		if (!goes_on)
+			*wrong = find_fault(book, rest.data, len, rest.len);
+		if (!goes_on && *wrong == NULL)
 			say("the log's last write was cut short: %zu bytes behind record %llu count for nothing", len,
 				(unsigned long long) book->counter);
 	}
 	buffer_free(&rest);
-	return wrong;
+	return goes_on && *wrong == NULL;
 }
 
 /* Reads a log. */
@@ -200,9 +273,10 @@ book_read(Book *book, const char *path, BookReader reader, void *state)
 
 	if (file == NULL)
 		return strerror(errno);
-	wrong = read_records(book, file, reader, state);
-	if (wrong == NULL)
-		wrong = check_rest(book, file);
+	book->end = 0;
+	do
+		wrong = read_records(book, file, reader, state);
+	while (wrong == NULL && check_rest(book, file, reader, state, &wrong));
 	fclose(file);
 	return wrong;
 }
@@ -256,28 +330,6 @@ book_add(Book *book, int64_t at, RecordType type, const Buffer *body)
 	buffer_put(&book->pending, hash, sizeof(hash));
 	memcpy(book->head, hash, sizeof(hash));
 	return ++book->counter;
-}
-
-/* Writes bytes at a place of the file; false, with a reason in errno, where not all of them could be. */
-static bool
-write_at(const Book *book, const uint8_t *data, size_t len, off_t at)
-{
-	while (len > 0)
-	{
-		ssize_t written = pwrite(book->file, data, len, at);
-
-		if (written == 0)
-			errno = ENOSPC;
-		if (written == 0 || (written < 0 && errno != EINTR))
-			return false;
-		if (written > 0)
-		{
-			data += written;
-			len -= (size_t) written;
-			at += written;
-		}
-	}
-	return true;
 }
 
 /* Writes zeros ahead of the records. Where there is no room for them the records may still have some. */

@@ -216,6 +216,89 @@ lose_sectors(const Log *log)
 	free(copy);
 }
 
+/* Adds a record of a length that has the log end so many bytes before the end of a sector. */
+static void
+add_record_up_to(Book *book, size_t before_end)
+{
+	Buffer body = {0};
+	size_t end = (size_t) book->end + book->pending.len + HEAD_MIN;
+
+	for (size_t more = (2 * SECTOR - before_end - end % SECTOR) % SECTOR; more > 0; more--)
+		buffer_put_number(&body, 'a', 1);
+	(void) book_add(book, 1000, RECORD_TRANSFER, &body);
+	buffer_free(&body);
+}
+
+/* Writes the file as it is after a flush of two records, of which the first begins so many bytes before the end of a sector. */
+static size_t
+write_two(Book *book, Log *log, size_t before_end, size_t body_len)
+{
+	Buffer body = {0};
+	size_t begin;
+	int seen = 0;
+
+	unlink(path);
+	book_open(book, path, accept, &seen);
+	add_record_up_to(book, before_end);
+	book_flush(book);
+	begin = (size_t) book->end;
+	for (size_t i = 0; i < body_len; i++)
+		buffer_put_number(&body, 'b', 1);
+	(void) book_add(book, 1000, RECORD_TRANSFER, &body);
+	(void) book_add(book, 1000, RECORD_TRANSFER, &body);
+	book_flush(book);
+	buffer_free(&body);
+	buffer_free(&book->pending);
+	slurp(log);
+	close(book->file);
+	return begin;
+}
+
+/* Opens the file as a process that goes on does: how many records it has, and whether it then has these bytes. */
+static int
+open_again(const uint8_t *bytes, size_t len)
+{
+	Book book = {.sync = true};
+	Log now = {0};
+	int seen = 0;
+	int counter;
+
+	book_open(&book, path, accept, &seen);
+	counter = (int) book.counter;
+	book_close(&book);
+	slurp(&now);
+	if (seen != counter || now.len != len || memcmp(now.bytes, bytes, len) != 0)
+		counter = -1;
+	free(now.bytes);
+	return counter;
+}
+
+/* The sector in which a record begins was not written, and holds no more of it than bytes of its length, and zeros of its number. */
+static void
+lose_length(size_t before_end, size_t body_len)
+{
+	Book book = {.sync = true};
+	Log log = {0};
+	size_t begin = write_two(&book, &log, before_end, body_len);
+	size_t sector = begin + before_end;
+	size_t end = (size_t) book.end;
+	uint8_t *copy = zeros(log.len, 1);
+
+	memcpy(copy, log.bytes, log.len);
+	memset(copy + begin, 0, before_end);
+	spit(copy, log.len);
+	ok(memcmp(copy, log.bytes, log.len) != 0 && open_again(log.bytes, end) == 3, "a length is mended");
+	memset(copy + sector, 0, SECTOR);
+	spit(copy, log.len);
+	ok(open_again(log.bytes, begin) == 1, "not where the record lacks another sector: it was cut short");
+	memcpy(copy + sector, log.bytes + sector, SECTOR);
+	memset(copy + end / SECTOR * SECTOR, 0, SECTOR);
+	spit(copy, log.len);
+	ok(open_again(log.bytes, begin + (end - begin) / 2) == 2, "what is cut short after it");
+	free(copy);
+	free(log.bytes);
+}
+
 /* --- spoiled ------------------------------------------------------------------------------ */
 
 /* A bit turned over anywhere is found, with zeros behind the log and without. */
@@ -235,7 +318,8 @@ turn_bits(const Log *log)
 
 		memcpy(copy, log->bytes, log->end[RECORDS]);
 		copy[at] ^= (uint8_t) (1 << rand() % 8);
-		missed += read_copy(log, copy, len, true, &counter) == NULL;
+		/* Where it was all that a sector had of a length, it is mended, and nothing is lost. */
+		missed += read_copy(log, copy, len, true, &counter) == NULL && counter != RECORDS;
 	}
 	ok(missed == 0, "a bit turned over is found");
 	free(copy);
@@ -279,6 +363,10 @@ main(int count, char **argument)
 	go_on(&log);
 	cut_anywhere(&log);
 	lose_sectors(&log);
+	lose_length(3, 600);
+	lose_length(2, 70000);
+	lose_length(4, 300);
+	lose_length(11, 700);
 	turn_bits(&log);
 	add_garbage(&log);
 	unlink(path);
