@@ -85,6 +85,8 @@ command_sign_quota(const char *path)
 	if (wrong != NULL)
 		die("the statement cannot be signed: %s", wrong);
 	fwrite(text.data, 1, text.len, stdout);
+	buffer_free(&pem);
+	buffer_free(&text);
 	dcep_key_free(authority);
 }
 

@@ -13,9 +13,6 @@ use Test::More;
 
 our @EXPORT = qw(verify export rows put_rows setting without flip);
 
-# What the program does not give back at its end is no leak.
-$ENV{ASAN_OPTIONS} = 'detect_leaks=0';
-
 # Runs the program; status, lines of defects in their order, all of its output, what it complains of.
 sub verify
 {
