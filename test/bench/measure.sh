@@ -25,11 +25,11 @@ note()
 		'BEGIN { printf "%s %.1f %.2f\n", name, rate, (after - before) * 1e6 / done }' >>"$dir/figures"
 }
 
-# CPU seconds so far of these processes, which live.
+# CPU seconds so far of these processes, which live, as the scheduler counts them.
 processes_cpu()
 {
 	local pid
-	for pid; do cat "/proc/$pid/stat"; done | awk -v tick="$(getconf CLK_TCK)" '{ ticks += $14 + $15 } END { print ticks / tick }'
+	for pid; do cat "/proc/$pid/schedstat"; done | awk '{ sum += $1 } END { printf "%.6f\n", sum / 1e9 }'
 }
 
 # The backends of an application: its name.
@@ -89,13 +89,6 @@ measure_both()
 	done
 }
 
-# CPU microseconds so far of these processes, which live, as the scheduler counts them.
-processes_time()
-{
-	local pid
-	for pid; do cat "/proc/$pid/schedstat"; done | awk '{ sum += $1 } END { printf "%.0f\n", sum / 1000 }'
-}
-
 # Payments that a database has made so far.
 payments_made()
 {
@@ -108,7 +101,7 @@ payments_made()
 measure_in_turns()
 {
 	local count=$1 warm=$2 turns=$3 names=("$4" "$6") databases=("$5" "$7") script=$8 turn=0.3 i n
-	local processes=() made=() time=()
+	local processes=() made=() first=()
 	for i in 0 1; do
 		PGAPPNAME=${names[i]} pgbench -n -M prepared -c "$count" -j 1 -T 3600 -U bench_bank -f "$script" "${databases[i]}" >"$dir/pgbench.$i" 2>&1 &
 		turned+=($!)
@@ -120,7 +113,7 @@ measure_in_turns()
 	for i in 0 1; do
 		made+=("$(payments_made "${databases[i]}")")
 		# shellcheck disable=SC2086
-		time+=("$(processes_time ${processes[i]})")
+		first+=("$(processes_cpu ${processes[i]})")
 	done
 	for (( n = 0; n < 2 * turns; n++ )); do
 		i=$(( (n + n / 2) % 2 ))
@@ -132,9 +125,8 @@ measure_in_turns()
 	for i in 0 1; do
 		made[i]=$(( $(payments_made "${databases[i]}") - made[i] ))
 		# shellcheck disable=SC2086
-		time[i]=$(( $(processes_time ${processes[i]}) - time[i] ))
-		awk -v name="${names[i]}" -v made="${made[i]}" -v time="${time[i]}" -v turns="$turns" -v turn=$turn \
-			'BEGIN { printf "%s %.1f %.2f\n", name, made / (turns * turn), time / made }' >>"$dir/figures"
+		note "${names[i]}" "$(awk -v made="${made[i]}" -v turns="$turns" -v turn=$turn 'BEGIN { print made / (turns * turn) }')" \
+			"${first[i]}" "$(processes_cpu ${processes[i]})" "${made[i]}"
 	done
 	leave_turns
 }

@@ -8,11 +8,12 @@ use warnings;
 
 use Exporter 'import';
 use IPC::Run;
+use DcepVerify ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_nodes make_nodes open_line ask query refused as carry settle books_close finish_nodes cluster);
+our @EXPORT = qw(start_nodes make_nodes open_line ask query refused as carry settle books_close finish_nodes cluster nodes);
 
 # Settings of the cluster beside the usual ones; set before start_nodes().
 our $settings = '';
@@ -89,15 +90,18 @@ sub settle
 	die 'messages never end';
 }
 
+# Whose nodes there are, the registry first.
+sub nodes { return sort keys %database; }
+
 # The defects that an auditor without the server finds; what it complains of, where it cannot tell.
 sub without_server
 {
 	my ($code) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my ($out, $err) = ('', '');
+	my $err = '';
 	return $err if !IPC::Run::run([ 'dcep-export', $folder, '-d', $node->connstr($database{$code}) ], '2>', \$err);
-	my $is_sound = IPC::Run::run([ 'dcep-verify', 'journal', $folder ], '>', \$out, '2>', \$err);
-	return $is_sound ? '' : join "\n", $err, grep { /^defect / } split /\n/, $out;
+	my $got = DcepVerify::verify('journal', $folder);
+	return $got->{status} eq '0' ? '' : join "\n", $got->{err}, @{ $got->{defects} };
 }
 
 # Money is where it should be, and all audits are sound.

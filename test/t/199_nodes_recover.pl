@@ -9,63 +9,22 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use DcepNodes;
+use DcepRecovery;
 use Test::More;
 
 my @operators = (2, 3, 4);
 
-# Money is where it should be, all audits are sound, and nobody is quarantined.
-sub all_close
-{
-	my ($what) = @_;
-	books_close($what);
-	is(query($_, "SELECT string_agg(DISTINCT status, ' ') FROM dcep.line"), 'open', "$what: lines of node $_")
-		|| diag(query($_, 'SELECT reason FROM dcep.line')) for (1, @operators);
-	return;
-}
-
 # --- four nodes, two supervisors, the central bank ------------------------------------------------
 
 start_nodes(@operators);
-query(1, "SELECT dcep.enroll_institution(8, 'Another', 'supervisor'), dcep.enroll_institution(7, 'A third', 'supervisor')");
-query(1, "SELECT dcep.generate_key(code, 'p256') FROM generate_series(7, 9) AS code");
-query(1, "SELECT dcep.issue(code, 50000) FROM generate_series(2, 4) AS code");
-settle();
-for my $pair ((map { [ "supervisor$_", $_ ] } 7 .. 9), [ 'central', 1 ], map { [ "operator$_", $_ ] } @operators)
-{
-	my ($role, $code) = @$pair;
-	cluster()->safe_psql('postgres', "CREATE ROLE $role");
-	query($_, "SELECT dcep.grant_institution('$role', $code)") for $code =~ /[1789]/ ? 1 : (1, $code);
-}
-
-sub agree
-{
-	my ($supervisor, $code) = @_;
-	query(1, as("supervisor$supervisor", "SELECT dcep.agree($supervisor, $code, '{hold_amount}', '{transfers}')"));
-	query($code, as("operator$code", "SELECT dcep.agree($supervisor, $code, '{hold_amount}', '{transfers}')"));
-	return;
-}
+start_authorities(@operators);
 agree(9, $_) for (2, 3);
 settle();
 
-my %wallet;
-my %node_of = (victim => 2, crook => 2, mule => 3, shop => 3, heir => 4, thief => 2, runner => 2, runaway => 2);
+%node_of = (victim => 2, crook => 2, mule => 3, shop => 3, heir => 4, thief => 2, runner => 2, runaway => 2);
 
-sub wallet
-{
-	my ($name, $code) = @_;
-	$node_of{$name} //= $code;
-	$wallet{$name} = query($node_of{$name}, qq(SELECT dcep.open_wallet($node_of{$name}, '{"class": 1}')));
-	return;
-}
 wallet($_) for sort keys %node_of;
 query(2, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), '$wallet{victim}', 40000)");
-
-sub pay
-{
-	my ($payer, $payee, $amount) = @_;
-	return query($node_of{$payer}, "SELECT (dcep.transfer('$wallet{$payer}', '$wallet{$payee}', $amount)).transfer");
-}
-sub balance { my ($name) = @_; return query($node_of{$name}, "SELECT dcep.balance('$wallet{$name}')"); }
 
 sub held
 {
@@ -78,23 +37,12 @@ sub report
 	$supervisor //= 9;
 	return query(1, as("supervisor$supervisor", "SELECT dcep.report_payment(2, $transfer, '$case', 'fifo')"));
 }
-sub recover { my ($role, $report, $payee) = @_; return query(1, as($role, "SELECT dcep.recover($report, '$wallet{$payee}')")); }
-
-sub recover_refused
-{
-	my ($role, $report, $payee) = @_;
-	my $state = refused(1, as($role, "SELECT dcep.recover($report, '" . ($wallet{$payee} // $payee) . "')"));
-	query(1, 'RESET ROLE');
-	return $state;
-}
-
 # Per node: held, under way, at the institution itself, outside, redeemed, recovered.
 sub account
 {
 	my ($report) = @_;
 	return query(1, "SELECT institution, held, under_way, at_institution, outside, redeemed, recovered FROM dcep.fraud_status($report)") =~ s/\n/ /gr;
 }
-sub step { my ($from, $to) = @_; carry($from, $to); return query($to, 'SELECT dcep.work_messages()'); }
 sub lift { my ($report, $supervisor) = @_; $supervisor //= 9; query(1, as("supervisor$supervisor", "SELECT dcep.lift($report, 'over')")); settle(); return; }
 
 # --- to a wallet of the same node, and of another ---------------------------------------------------

@@ -10,67 +10,29 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use DcepNodes;
+use DcepRecovery;
 use Test::More;
 
 my @operators = (2, 3);
 
-sub all_close
-{
-	my ($what) = @_;
-	books_close($what);
-	is(query($_, "SELECT string_agg(DISTINCT status, ' ') FROM dcep.line"), 'open', "$what: lines of node $_")
-		|| diag(query($_, 'SELECT reason FROM dcep.line')) for (1, @operators);
-	return;
-}
-
 # --- two nodes, an operator whose wallets the registry keeps, three supervisors, the central bank -------
 
 start_nodes(@operators);
-query(1, "SELECT dcep.enroll_institution(8, 'Another', 'supervisor'), dcep.enroll_institution(7, 'A third', 'supervisor'), dcep.enroll_institution(6, 'At home', 'operator')");
-query(1, "SELECT dcep.generate_key(code, 'p256') FROM generate_series(6, 9) AS code");
-query(1, 'SELECT dcep.issue(code, 50000) FROM generate_series(2, 3) AS code');
+query(1, "SELECT dcep.enroll_institution(6, 'At home', 'operator')");
+query(1, "SELECT dcep.generate_key(6, 'p256')");
 query(1, "INSERT INTO dcep.wallet_class (class, valid_from, name, max_balance, max_payment, max_day, max_year, demands)
     SELECT class, '2020-01-02', name, max_balance, max_payment, max_day, max_year, '{}' FROM dcep.wallet_class WHERE class > 0");
-settle();
-for my $pair ((map { [ "supervisor$_", $_ ] } 7 .. 9), [ 'central', 1 ], map { [ "operator$_", $_ ] } @operators)
-{
-	my ($role, $code) = @$pair;
-	cluster()->safe_psql('postgres', "CREATE ROLE $role");
-	query($_, "SELECT dcep.grant_institution('$role', $code)") for $code =~ /[1789]/ ? 1 : (1, $code);
-}
-
-sub agree
-{
-	my ($supervisor, $code, $kinds) = @_;
-	query(1, as("supervisor$supervisor", "SELECT dcep.agree($supervisor, $code, '{$kinds}', '{transfers}')"));
-	query($code, as("operator$code", "SELECT dcep.agree($supervisor, $code, '{$kinds}', '{transfers}')"));
-	return;
-}
+start_authorities(@operators);
 agree(9, $_, 'hold_amount,freeze_coins,no_debit') for @operators;
 agree(8, 2, 'freeze_coins');
 settle();
 
-my %wallet;
-my %node_of = (victim => 2, crook => 2, mule => 3, heir => 3, owner => 2, home => 6);
+%node_of = (victim => 2, crook => 2, mule => 3, heir => 3, owner => 2, home => 6);
 
-sub wallet
-{
-	my ($name, $code) = @_;
-	$node_of{$name} //= $code;
-	$wallet{$name} = query($node_of{$name} == 6 ? 1 : $node_of{$name}, qq(SELECT dcep.open_wallet($node_of{$name}, '{"class": 1}')));
-	return;
-}
 wallet($_) for sort keys %node_of;
 $wallet{child} = query(2, qq(SELECT dcep.open_wallet(2, '{"class": 1, "parent": "$wallet{owner}"}')));
 $node_of{child} = 2;
 query(2, "INSERT INTO dcep.transfer (kind, payer, payee, amount) VALUES ('exchange_in', dcep.vault(2), '$wallet{victim}', 40000)");
-
-sub pay
-{
-	my ($payer, $payee, $amount) = @_;
-	return query($node_of{$payer}, "SELECT (dcep.transfer('$wallet{$payer}', '$wallet{$payee}', $amount)).transfer");
-}
-sub balance { my ($name) = @_; return query($node_of{$name} == 6 ? 1 : $node_of{$name}, "SELECT dcep.balance('$wallet{$name}')"); }
 
 # Balance, and what of it is free.
 sub has
@@ -94,16 +56,6 @@ sub freeze_coins
 	my $coins = query($node_of{$name}, "SELECT string_agg(id::text, ', ') FROM dcep.coin WHERE owner = '$wallet{$name}'");
 	return impose('freeze_coins', qq({"operator": $node_of{$name}, "coins": [$coins]}), $case, undef, $supervisor);
 }
-sub recover { my ($role, $order, $payee) = @_; return query(1, as($role, "SELECT dcep.recover($order, '$wallet{$payee}')")); }
-
-sub recover_refused
-{
-	my ($role, $order, $payee) = @_;
-	my $state = refused(1, as($role, "SELECT dcep.recover($order, '" . ($wallet{$payee} // $payee) . "')"));
-	query(1, 'RESET ROLE');
-	return $state;
-}
-
 sub both { my ($order, $payee) = @_; return recover('supervisor9', $order, $payee) . recover('central', $order, $payee); }
 
 # Per node: held, under way, at the institution itself, outside, redeemed, recovered; as its supervisor sees it.
@@ -121,7 +73,6 @@ sub status
 	return query(1, as("supervisor$supervisor", "SELECT status, lift_reason, node_state, node_sqlstate FROM dcep.order_status WHERE id = $order"));
 }
 sub round { my ($order) = @_; return query(1, "SELECT round, amount, state, missing, sqlstate FROM dcep.claim_recovery WHERE claim = $order ORDER BY round DESC LIMIT 1"); }
-sub step { my ($from, $to) = @_; carry($from, $to); return query($to, 'SELECT dcep.work_messages()'); }
 sub lift { my ($order, $supervisor) = @_; $supervisor //= 9; query(1, as("supervisor$supervisor", "SELECT dcep.lift($order, 'over')")); return; }
 
 # --- an amount that is held, to a wallet of the same node --------------------------------------------------
